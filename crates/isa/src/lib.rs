@@ -1,0 +1,14 @@
+//! The s390x instruction set as data: every instruction of the table under `table/` with its format, operands, facility
+//! and class, and what is derived from it: decoder, operand extraction, disassembler, facility names.
+//! Depends on nothing. Truth: Principles of Operation, chapter 5 (formats) and appendix B; GNU binutils for spelling.
+
+mod decode;
+mod operands;
+mod table;
+
+pub use decode::{decode, instruction_length};
+pub use operands::{Operands, extract};
+pub use table::{
+    Class, EXTENDED, Extended, FORMATS, Field, FieldName, Fixed, FixedField, Format, FormatLayout, Level, Op, Operand,
+    ROWS, Row, State,
+};
