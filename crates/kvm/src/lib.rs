@@ -1,0 +1,15 @@
+//! The KVM interface: what Linux does in the kernel when it runs s390 guests. System, VM and vCPU objects take the calls of
+//! the interface (method = ioctl name) and answer them with Linux's results; guests run by interpretive execution.
+//! May depend on `sie` and everything below it; knows nothing of devices, images or consoles, which live above.
+//! Truth: Linux 6.12 (arch/s390/kvm, virt/kvm) as recorded in the reference of the interface; the Principles of Operation.
+
+pub mod abi;
+mod errno;
+mod system;
+mod vcpu;
+mod vm;
+
+pub use errno::{Errno, Result};
+pub use system::System;
+pub use vcpu::Vcpu;
+pub use vm::Vm;
