@@ -1,0 +1,33 @@
+#!/bin/sh
+# The first process of the main job's guest: mounts the kernel's file systems, then runs a shell on the console, or the
+# one command of `cargo xtask linux -- CMD`, and powers the machine off.
+export PATH=/bin:/sbin HOME=/root USER=root
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /dev/shm
+hostname softsie
+ifconfig lo 127.0.0.1 up 2>/dev/null
+. /softsie/settings
+cd /root
+if [ -n "$ROWS" ]; then
+    stty rows "$ROWS" cols "$COLUMNS"
+fi
+unset ROWS COLUMNS
+if [ -f /softsie/command ]; then
+    # Into a pipe the command's bytes go as they are, without the carriage returns a terminal wants.
+    [ "$TERM" = dumb ] && stty -opost -echo
+    cttyhack sh /softsie/command
+    status=$?
+    stty sane
+    echo
+    echo "$MARKER:$status"
+else
+    echo
+    setsid cttyhack sh -l
+fi
+poweroff -f

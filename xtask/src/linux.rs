@@ -1,0 +1,206 @@
+//! The main job: Debian's stock s390x kernel and a static busybox, fetched as packages through the machine's own apt,
+//! booted by softsie to an interactive shell, or to one command whose exit status becomes ours.
+//! Truth: Debian's package archive; the kernel reads its console from SCLP (docs of the vmm crate).
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::apt::Apt;
+use crate::deb;
+use crate::initramfs::{self, Session};
+use crate::progress::Step;
+
+/// Exit status when the guest's command could not be run at all.
+const NOT_RUN: u8 = 125;
+
+/// Options of `cargo xtask linux`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Debian mirror to fetch from, instead of the one this machine's apt is configured for
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Accept packages without checking the archive's signature (for machines without Debian's keyring)
+    #[arg(long)]
+    pub unsigned: bool,
+    /// Ask the mirror for newer packages although some are cached
+    #[arg(long)]
+    pub update: bool,
+    /// Number of CPUs of the guest
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub smp: u32,
+    /// Size of the guest's storage
+    #[arg(short, long, value_name = "SIZE", default_value = "1G")]
+    pub memory: String,
+    /// Words to add to the kernel's command line
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub append: String,
+    /// Print the counters of the run at its end
+    #[arg(long)]
+    pub stats: bool,
+    /// A command to run in the guest; its exit status becomes this command's
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// What the guest is made of.
+pub struct Guest {
+    kernel: PathBuf,
+    busybox: PathBuf,
+}
+
+/// Where build outputs and caches of this repository go.
+pub fn target(repository: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository.join("target"), PathBuf::from)
+}
+
+/// Builds softsie and says where its binary is.
+pub fn build_softsie(repository: &Path) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--quiet", "--package", "softsie"])
+        .current_dir(repository)
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("softsie does not build");
+    }
+    Ok(target(repository).join("release").join("softsie"))
+}
+
+/// Boots the guest and returns the status this process is to end with.
+pub fn run(repository: &Path, options: &Options) -> Result<u8> {
+    let step = Step::start("building softsie");
+    let softsie = build_softsie(repository)?;
+    drop(step);
+    let folder = target(repository).join("linux");
+    let guest = match fetch(&folder, options) {
+        Ok(guest) => guest,
+        Err(error) => {
+            eprintln!("Debian's packages cannot be fetched ({error:#}): starting the embedded guest instead");
+            let status = start(Command::new(&softsie).arg("run"))?;
+            return Ok(if options.command.is_empty() { status } else { NOT_RUN });
+        }
+    };
+    boot(&softsie, &folder, &guest, options)
+}
+
+/// Boots `guest` as `options` say.
+pub fn boot(softsie: &Path, folder: &Path, guest: &Guest, options: &Options) -> Result<u8> {
+    let marker = format!("softsie-status-{:x}-{:x}", std::process::id(), nonce());
+    let session = Session {
+        terminal: terminal(),
+        command: (!options.command.is_empty()).then(|| options.command.join(" ")),
+        marker: marker.clone(),
+    };
+    let busybox = fs::read(&guest.busybox).with_context(|| format!("cannot read {}", guest.busybox.display()))?;
+    let initrd = folder.join(format!("initramfs-{}.cpio", std::process::id()));
+    fs::write(&initrd, initramfs::build(&busybox, &session))
+        .with_context(|| format!("cannot write {}", initrd.display()))?;
+    let mut command = Command::new(softsie);
+    command.arg("run").arg("--kernel").arg(&guest.kernel).arg("--initrd").arg(&initrd);
+    command.args(["-m", &options.memory, "--smp", &options.smp.to_string()]);
+    let mut words = options.append.clone();
+    if session.command.is_some() {
+        words = format!("quiet {words}");
+        command.args(["--status-marker", &marker]);
+    }
+    command.args(["--append", words.trim()]);
+    if options.stats {
+        command.arg("--stats");
+    }
+    let status = start(&mut command);
+    // The archive is made anew for each run; nothing is lost where it cannot be removed.
+    let _ = fs::remove_file(&initrd);
+    status
+}
+
+fn start(command: &mut Command) -> Result<u8> {
+    let status = command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_RUN))
+}
+
+/// The kernel and the busybox of the cache, fetched first where they are missing.
+pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
+    if !options.update
+        && let Some(guest) = cached(folder)
+    {
+        return Ok(guest);
+    }
+    if !Apt::is_installed() {
+        bail!("this machine has no apt-get");
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = &fs::canonicalize(folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let step = Step::start("reading Debian's list of s390x packages");
+    let apt = Apt::open(&folder.join("apt"), options.mirror.as_deref(), options.unsigned)?;
+    let kernel = apt.dependency("linux-image-s390x", "linux-image-")?;
+    step.done(&format!("Debian's current kernel is {kernel}"));
+    for package in [kernel.as_str(), "busybox-static"] {
+        let step = Step::start(&format!("downloading {package}"));
+        let file = apt.download(package, &folder.join("packages"))?;
+        let size = fs::metadata(&file).map_or(0, |metadata| metadata.len());
+        step.done(&format!("downloaded {package} ({:.1} MB)", mega(size)));
+        let step = Step::start(&format!("unpacking {package}"));
+        let unpacked = folder.join("unpacked").join(package);
+        if unpacked.exists() {
+            fs::remove_dir_all(&unpacked).with_context(|| format!("cannot remove {}", unpacked.display()))?;
+        }
+        deb::unpack(&file, &unpacked)?;
+        drop(step);
+    }
+    let image = find(&folder.join("unpacked").join(&kernel).join("boot"), "vmlinuz-")?;
+    let busybox = folder.join("unpacked/busybox-static/usr/bin/busybox");
+    let busybox = if busybox.exists() { busybox } else { folder.join("unpacked/busybox-static/bin/busybox") };
+    // Copied last and under their final names only when whole: the cache is either complete or absent.
+    for (from, name) in [(&image, "vmlinuz"), (&busybox, "busybox")] {
+        let partial = folder.join(format!("{name}.partial"));
+        fs::copy(from, &partial).with_context(|| format!("the package holds no {}", from.display()))?;
+        fs::rename(&partial, folder.join(name)).with_context(|| format!("cannot write {name}"))?;
+    }
+    cached(folder).context("the packages hold no kernel or no busybox")
+}
+
+fn cached(folder: &Path) -> Option<Guest> {
+    let guest = Guest { kernel: folder.join("vmlinuz"), busybox: folder.join("busybox") };
+    (guest.kernel.exists() && guest.busybox.exists()).then_some(guest)
+}
+
+fn find(folder: &Path, prefix: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let matching =
+        |path: &PathBuf| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(prefix));
+    match entries.flatten().map(|entry| entry.path()).find(matching) {
+        Some(path) => Ok(path),
+        None => bail!("no {prefix}* in {}", folder.display()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people, one digit after the point")]
+fn mega(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// A number no earlier run had, so that no output of the guest can look like this run's marker by accident.
+fn nonce() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos())
+}
+
+/// Name and size of the terminal we stand on, if both ends are one.
+fn terminal() -> Option<(String, u16, u16)> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let name = std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned());
+    let output = Command::new("stty").arg("size").stdin(Stdio::inherit()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut numbers = text.split_whitespace().map(|word| word.parse().ok());
+    let (rows, columns) = (numbers.next().flatten().unwrap_or(24), numbers.next().flatten().unwrap_or(80));
+    Some((name, rows, columns))
+}

@@ -1,0 +1,50 @@
+//! The repository's chores, run as `cargo xtask COMMAND`: `linux` is the main job (Debian's own s390x kernel, booted by
+//! softsie to a shell), `test` is everything that must hold before a change is good. README.md names both.
+
+mod apt;
+mod cpio;
+mod deb;
+mod initramfs;
+mod linux;
+mod progress;
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the softsie repository")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Boot Debian's s390x kernel to a busybox shell, or run one command in it
+    Linux(linux::Options),
+    /// Run every check: format, lints, tests, and a boot of the real kernel
+    Test(tests::Options),
+}
+
+/// The root of the repository: this crate's folder is directly below it.
+fn repository() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Linux(options) => linux::run(&repository(), &options),
+        Chore::Test(options) => tests::run(&repository(), &options),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
