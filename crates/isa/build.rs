@@ -1,6 +1,8 @@
 //! Generates the Rust form of `table/*.tbl` (format documented in `table/README.md`): the `Op` enumeration, the row
 //! array, the format layouts, the extended mnemonics and the decoding tables.
-use std::collections::BTreeMap;
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // how a build script reports a mistake in the tables
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::{env, fs, path::Path};
 
@@ -26,6 +28,7 @@ const CLASSES: &[(&str, &str)] = &[
 struct Row {
     mnemonic: String,
     opcode: String,
+    operands: Vec<String>,
     text: String,
 }
 
@@ -48,6 +51,8 @@ fn main() {
 
     // Formats.
     let formats = read("formats");
+    let fields_of: HashMap<String, Vec<(String, u32, u32)>> =
+        formats.iter().map(|f| (f[0].clone(), f[2..].iter().map(|x| field(x)).collect())).collect();
     out.push_str("/// Instruction formats, named as in the Principles of Operation.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[repr(u8)]\n#[allow(non_camel_case_types, clippy::upper_case_acronyms)]\npub enum Format {\n");
     for f in &formats {
         writeln!(out, "    /// Format {}, {} bytes.\n    {},", f[0], f[1], variant(&f[0])).unwrap();
@@ -55,9 +60,7 @@ fn main() {
     out.push_str("}\n/// Layout of each format, in the order of `Format`.\npub static FORMATS: &[FormatLayout] = &[\n");
     for f in &formats {
         write!(out, "    FormatLayout {{ name: {:?}, length: {}, fields: &[", f[0], f[1]).unwrap();
-        for field in &f[2..] {
-            let (name, place) = field.split_once('@').expect("name@bit/width");
-            let (bit, width) = place.split_once('/').expect("bit/width");
+        for (name, bit, width) in fields_of[&f[0]].iter().filter(|f| f.0 != "ignored") {
             write!(out, "Field {{ name: FieldName::{name}, bit: {bit}, width: {width} }}, ").unwrap();
         }
         out.push_str("] },\n");
@@ -81,14 +84,15 @@ fn main() {
                 "cc?" => "None",
                 other => panic!("{}: cc {other}", r[0]),
             };
-            let mut operands = String::new();
-            if r[3] != "-" {
-                for token in split_operands(&r[3]) {
-                    write!(operands, "{}, ", operand(&token, &r[0])).unwrap();
-                }
-            }
+            // A field after a minus sign is not written and may hold anything.
+            let (mut unwritten, tokens): (Vec<_>, Vec<_>) =
+                split_operands(&r[3]).into_iter().partition(|token| token.starts_with('-'));
+            unwritten.iter_mut().for_each(|token| *token = token[1..].to_owned());
+            let unused = unused(&r[1], &fields_of[&r[2]], tokens.iter().chain(&unwritten));
+            check_fields(&r[0], &fields_of[&r[2]], tokens.iter().chain(&unwritten));
+            let (operands, optional) = operand_list(&tokens, &r[0]);
             let text = format!(
-                "    Row {{ op: Op::{}, mnemonic: {:?}, opcode: {:?}, format: Format::{}, operands: &[{}], level: Level::{}, \
+                "    Row {{ op: Op::{}, mnemonic: {:?}, opcode: {:?}, format: Format::{}, operands: &[{}], optional: {optional}, unused: {unused:#x}, level: Level::{}, \
                  facilities: &[{}], class: Class::{class}, state: State::{state}, sets_cc: {cc}, esa390: {} }},\n",
                 r[0].to_uppercase(),
                 r[0],
@@ -99,7 +103,7 @@ fn main() {
                 facility.join(", "),
                 r[8] == "esa"
             );
-            rows.push(Row { mnemonic: r[0].clone(), opcode: r[1].clone(), text });
+            rows.push(Row { mnemonic: r[0].clone(), opcode: r[1].clone(), operands: tokens, text });
         }
     }
     out.push_str("/// Every instruction of the table, named by its mnemonic.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]\n#[repr(u16)]\n#[allow(clippy::upper_case_acronyms)]\npub enum Op {\n");
@@ -112,33 +116,32 @@ fn main() {
     }
     out.push_str("];\n");
 
-    // Extended mnemonics.
-    out.push_str("/// Extended mnemonics, in the order of the table file.\npub static EXTENDED: &[Extended] = &[\n");
+    // Extended mnemonics, those of one instruction together.
+    let mut extended: HashMap<String, Vec<Vec<String>>> = HashMap::new();
     for e in read("extended") {
-        let mut fixed = String::new();
-        if e[2] != "-" {
-            for f in e[2].split([',', ';']) {
-                let (name, value) = f.split_once('=').expect("field=value");
-                let (name, mask) = match name.split_once('&') {
-                    Some((n, m)) => (n, format!("Some({m})")),
-                    None => (name, "None".to_owned()),
-                };
-                let value = if value.starts_with(|c: char| c.is_ascii_digit()) {
-                    format!("Fixed::Value({value})")
-                } else {
-                    format!("Fixed::SameAs(FieldName::{value})")
-                };
-                write!(fixed, "FixedField {{ field: FieldName::{name}, mask: {mask}, value: {value} }}, ").unwrap();
+        extended.entry(e[1].clone()).or_default().push(e);
+    }
+    let (mut list, mut start, mut count) = (String::new(), String::new(), 0);
+    for row in &rows {
+        write!(start, "{count}, ").unwrap();
+        let mut seen = HashMap::new();
+        for e in extended.remove(&row.mnemonic).unwrap_or_default() {
+            list.push_str(&extended_row(&e, row));
+            count += 1;
+            if e[6] == "shown" {
+                let other = seen.insert(e[2].clone(), e[0].clone());
+                assert!(other.is_none(), "{} and {other:?} are both shown for the same instructions", e[0]);
             }
         }
-        writeln!(
-            out,
-            "    Extended {{ mnemonic: {:?}, base: Op::{}, fixed: &[{}], operands: {:?}, level: Level::{}, kind: {:?} }},",
-            e[0], e[1].to_uppercase(), fixed, if e[3] == "-" { "" } else { &e[3] }, e[4].to_uppercase(), e[5]
-        )
-        .unwrap();
     }
-    out.push_str("];\n");
+    assert!(extended.is_empty(), "extended mnemonics of unknown instructions: {:?}", extended.keys());
+    writeln!(
+        out,
+        "/// Extended mnemonics; those of one instruction stand together: see [`Op::extended`].\n\
+         pub static EXTENDED: &[Extended] = &[\n{list}];\n\
+         /// Where those of each instruction begin.\nstatic EXTENDED_START: &[u16] = &[{start}{count}];"
+    )
+    .unwrap();
 
     // Decoding: first byte -> instruction or second table.
     let mut first = [String::new(), String::new()];
@@ -189,8 +192,57 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
 }
 
-/// Splits at commas outside parentheses.
+/// One line of `extended.tbl` as an `Extended` expression.
+fn extended_row(e: &[String], base: &Row) -> String {
+    let mut fixed = String::new();
+    if e[2] != "-" {
+        for f in e[2].split([',', ';']) {
+            let (name, value) = f.split_once('=').expect("field=value");
+            let (name, mask) = match name.split_once('&') {
+                Some((n, m)) => (n, format!("Some({m})")),
+                None => (name, "None".to_owned()),
+            };
+            let value = if value.starts_with(|c: char| c.is_ascii_digit()) {
+                format!("Fixed::Value({value})")
+            } else {
+                format!("Fixed::SameAs(FieldName::{value})")
+            };
+            write!(fixed, "FixedField {{ field: FieldName::{name}, mask: {mask}, value: {value} }}, ").unwrap();
+        }
+    }
+    // An operand is of the same kind as in the base instruction.
+    let tokens: Vec<String> = split_operands(&e[3])
+        .iter()
+        .map(|token| {
+            let mark = if token.ends_with('?') { "?" } else { "" };
+            let name = token.trim_end_matches('?');
+            let same = |t: &&String| t.trim_end_matches('?').split(':').next() == Some(name);
+            let found = base.operands.iter().find(same);
+            let found = found.unwrap_or_else(|| panic!("{}: {} has no operand {name}", e[0], base.mnemonic));
+            format!("{}{mark}", found.trim_end_matches('?'))
+        })
+        .collect();
+    let (operands, optional) = operand_list(&tokens, &e[0]);
+    let printed = match e[6].as_str() {
+        "shown" => true,
+        "-" => false,
+        other => panic!("{}: objdump {other}", e[0]),
+    };
+    format!(
+        "    Extended {{ mnemonic: {:?}, base: Op::{}, fixed: &[{fixed}], operands: &[{operands}], optional: {optional}, \
+         printed: {printed}, level: Level::{}, kind: {:?} }},\n",
+        e[0],
+        e[1].to_uppercase(),
+        e[4].to_uppercase(),
+        e[5]
+    )
+}
+
+/// Splits an operand column at commas outside parentheses.
 fn split_operands(s: &str) -> Vec<String> {
+    if s == "-" {
+        return Vec::new();
+    }
     let (mut depth, mut parts) = (0, vec![String::new()]);
     for c in s.chars() {
         match c {
@@ -205,6 +257,62 @@ fn split_operands(s: &str) -> Vec<String> {
         parts.last_mut().unwrap().push(c);
     }
     parts
+}
+
+/// `name@bit/width` of `formats.tbl`.
+fn field(text: &str) -> (String, u32, u32) {
+    let (name, place) = text.split_once('@').expect("name@bit/width");
+    let (bit, width) = place.split_once('/').expect("bit/width");
+    (name.to_owned(), bit.parse().expect("bit"), width.parse().expect("width"))
+}
+
+/// Names of the fields that an operand token mentions.
+fn names(token: &str) -> impl Iterator<Item = &str> {
+    token.split(['(', ')', ',', '?']).map(|n| n.split(':').next().unwrap()).filter(|n| !n.is_empty())
+}
+
+/// Whether the field of a format is (part of) the one that an operand names.
+fn is_part(field: &str, name: &str) -> bool {
+    field == name || (name.starts_with('D') && matches!(field.split_at(2), ("DL" | "DH", n) if *n == name[1..]))
+}
+
+fn check_fields<'a>(mnemonic: &str, fields: &[(String, u32, u32)], tokens: impl Iterator<Item = &'a String>) {
+    for name in tokens.flat_map(|t| names(t)) {
+        assert!(fields.iter().any(|f| is_part(&f.0, name)), "{mnemonic}: its format has no field {name}");
+    }
+}
+
+/// The bits of an instruction that belong neither to the opcode nor to an operand, nor may hold anything: as a mask over
+/// the text, left aligned.
+fn unused<'a>(opcode: &str, fields: &[(String, u32, u32)], tokens: impl Iterator<Item = &'a String> + Clone) -> u64 {
+    let length = [2, 4, 4, 6][usize::from(u8::from_str_radix(&opcode[..2], 16).expect("opcode") >> 6)];
+    let bits = |bit: u32, width: u32| ((1u64 << width) - 1) << (64 - bit - width);
+    let mut mask = bits(0, 8 * length) & !bits(0, 8);
+    mask &= match opcode.len() {
+        2 => !0,
+        3 => !bits(12, 4),
+        4 => !bits(8, 8),
+        _ => !bits(40, 8),
+    };
+    for (name, bit, width) in fields {
+        let used = tokens.clone().flat_map(|t| names(t)).any(|n| is_part(name, n));
+        if used || name == "ignored" || name == "RXB" {
+            mask &= !bits(*bit, *width);
+        }
+    }
+    mask
+}
+
+/// Operand tokens as `Operand` expressions, and how many of the last ones are optional.
+fn operand_list(tokens: &[String], mnemonic: &str) -> (String, usize) {
+    let mut list = String::new();
+    for token in tokens {
+        write!(list, "{}, ", operand(token.trim_end_matches('?'), mnemonic)).unwrap();
+    }
+    let optional = tokens.iter().rev().take_while(|t| t.ends_with('?')).count();
+    let marked = tokens.iter().filter(|t| t.ends_with('?')).count();
+    assert_eq!(optional, marked, "{mnemonic}: an optional operand in the middle");
+    (list, optional)
 }
 
 /// One operand column token as an `Operand` expression.

@@ -3,10 +3,13 @@
 //! Depends on nothing. Truth: Principles of Operation, chapter 5 (formats) and appendix B; GNU binutils for spelling.
 
 mod decode;
+mod disasm;
+mod fields;
 mod operands;
 mod table;
 
 pub use decode::{decode, instruction_length};
+pub use disasm::{Disassembly, disassemble, disassemble_bytes};
 pub use operands::{Operands, extract};
 pub use table::{
     Class, EXTENDED, Extended, FORMATS, Field, FieldName, Fixed, FixedField, Format, FormatLayout, Level, Op, Operand,

@@ -141,19 +141,17 @@ pub fn extract(op: Op, text: u64, page_offset: u16) -> Operands {
         i2: 0,
     };
     for f in layout.fields {
-        let value = (text << f.bit) >> (64 - u32::from(f.width));
+        let value = f.get(text);
         let signed = ((value << (64 - u32::from(f.width))) as i64) >> (64 - u32::from(f.width));
-        let byte = value as u8;
+        let byte = (value | f.rxb_bit().map_or(0, |rxb| rxb.get(text) << 4)) as u8;
         match f.name {
             FieldName::R1 | FieldName::M1 => o.r[0] = byte,
             FieldName::R2 => o.r[1] = byte,
             FieldName::R3 => o.r[2] = byte,
-            // RXB is the last field of every format that has it; the high bits are added below.
             FieldName::V1 => o.r[0] = byte,
             FieldName::V2 => o.r[1] = byte,
             FieldName::V3 => o.r[2] = byte,
             FieldName::V4 => o.r[3] = byte,
-            FieldName::RXB => {}
             FieldName::M3 => o.m[0] = byte,
             FieldName::M4 => o.m[1] = byte,
             FieldName::M5 => o.m[2] = byte,
@@ -179,25 +177,7 @@ pub fn extract(op: Op, text: u64, page_offset: u16) -> Operands {
             FieldName::DH2 => o.d2 |= (signed << 12) as i32,
             FieldName::L1 => o.l[0] = byte,
             FieldName::L2 => o.l[1] = byte,
-        }
-    }
-    if layout.fields.iter().any(|f| f.name == FieldName::RXB) {
-        // Each RXB bit belongs to a place in the instruction: bits 8-11, 12-15, 16-19, 32-35 (chapter 21).
-        for f in layout.fields {
-            let place = match f.name {
-                FieldName::V1 => 0,
-                FieldName::V2 => 1,
-                FieldName::V3 => 2,
-                FieldName::V4 => 3,
-                _ => continue,
-            };
-            let rxb_bit = match f.bit {
-                8 => 36,
-                12 => 37,
-                16 => 38,
-                _ => 39,
-            };
-            o.r[place] |= (((text >> (63 - rxb_bit)) & 1) << 4) as u8;
+            FieldName::RXB => {} // part of the vector register numbers
         }
     }
     o

@@ -157,6 +157,26 @@ pub enum Operand {
     },
 }
 
+impl Operand {
+    /// The field that holds it; of a storage operand, the displacement.
+    pub fn field(self) -> FieldName {
+        match self {
+            Operand::Gr(f)
+            | Operand::GrPair(f)
+            | Operand::Fr(f)
+            | Operand::FrPair(f)
+            | Operand::Ar(f)
+            | Operand::Cr(f)
+            | Operand::Vr(f)
+            | Operand::Mask(f)
+            | Operand::Unsigned(f)
+            | Operand::Signed(f)
+            | Operand::Relative(f)
+            | Operand::Storage { displacement: f, .. } => f,
+        }
+    }
+}
+
 /// One row of the table: an instruction.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -170,6 +190,11 @@ pub struct Row {
     pub format: Format,
     /// Operands in assembler order.
     pub operands: &'static [Operand],
+    /// How many of the last operands may be left out, and are then zero.
+    pub optional: u8,
+    /// Bits of the text (left aligned) that a program should leave zero: neither opcode nor operand. The disassembler
+    /// takes an instruction with one of them on for data, a CPU ignores them.
+    pub unused: u64,
     /// First machine generation.
     pub level: Level,
     /// STFLE bits that must all be on for the instruction to exist; empty for base instructions.
@@ -204,6 +229,16 @@ pub enum Fixed {
     SameAs(FieldName),
 }
 
+impl Fixed {
+    /// The value, given the instruction text that the other field is in.
+    pub(crate) fn of(self, layout: &FormatLayout, text: u64) -> u64 {
+        match self {
+            Fixed::Value(value) => u64::from(value),
+            Fixed::SameAs(name) => layout.get(text, name),
+        }
+    }
+}
+
 /// An extended mnemonic: a base instruction with some fields fixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Extended {
@@ -213,11 +248,15 @@ pub struct Extended {
     pub base: Op,
     /// Fixed fields.
     pub fixed: &'static [FixedField],
-    /// Remaining operands in assembler order, `R1,D2(X2,B2)`.
-    pub operands: &'static str,
+    /// Remaining operands in assembler order.
+    pub operands: &'static [Operand],
+    /// How many of the last operands may be left out, and are then zero.
+    pub optional: u8,
+    /// Whether the disassembler prints it when its fixed fields agree; otherwise it is for the assembler only.
+    pub printed: bool,
     /// First machine generation.
     pub level: Level,
-    /// `condition-mask`, `fixed-operand`, `alias`, `fpe-operand-form` or `operand-variant`.
+    /// `condition-mask`, `fixed-operand`, `alias`, `short-form` or `fpe-operand-form`.
     pub kind: &'static str,
 }
 
@@ -230,6 +269,12 @@ impl Op {
     /// Lower-case mnemonic.
     pub fn mnemonic(self) -> &'static str {
         self.row().mnemonic
+    }
+
+    /// The extended mnemonics that stand for this instruction.
+    pub fn extended(self) -> &'static [Extended] {
+        let [start, end] = [0, 1].map(|n| EXTENDED_START.get(self as usize + n).copied().map_or(0, usize::from));
+        EXTENDED.get(start..end).unwrap_or(&[])
     }
 
     /// The instruction with this number (`op as u16`).
