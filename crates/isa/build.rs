@@ -143,6 +143,14 @@ fn main() {
     )
     .unwrap();
 
+    // Facilities.
+    out.push_str("/// All facilities that have a name, by bit.\npub static FACILITIES: &[Facility] = &[\n");
+    for f in read("facilities") {
+        let level = if f[1] == "-" { "None".to_owned() } else { format!("Some(Level::{})", f[1].to_uppercase()) };
+        writeln!(out, "    Facility {{ bit: {}, level: {level}, name: {:?} }},", f[0], f[2..].join(" ")).unwrap();
+    }
+    out.push_str("];\n");
+
     // Decoding: first byte -> instruction or second table.
     let mut first = [String::new(), String::new()];
     let mut primary: BTreeMap<u8, String> = BTreeMap::new();

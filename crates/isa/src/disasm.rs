@@ -133,3 +133,42 @@ fn write_operand(out: &mut String, operand: Operand, layout: &FormatLayout, text
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_operands_and_length() {
+        let cases = [
+            (0x07FE << 48, 2, "br\t%r14"),
+            (0x0700 << 48, 2, "nopr"),
+            (0x1812 << 48, 2, "lr\t%r1,%r2"),
+            (0xA7F4_FFFF << 32, 4, "j\t0xffe"),
+            (0xA774_0008 << 32, 4, "jne\t0x1010"),
+            (0xD207_1000_2008 << 16, 6, "mvc\t0(8,%r1),8(%r2)"),
+            (0xE312_3FFF_FF04 << 16, 6, "lg\t%r1,-1(%r2,%r3)"),
+            (0xE310_0000_0004 << 16, 6, "lg\t%r1,0"),
+            (0xB344_0012 << 32, 4, "ledbr\t%f1,%f2"),
+            (0xB344_3012 << 32, 4, "ledbra\t%f1,3,%f2,0"),
+            (0xEC12_03BF_0555 << 16, 6, "risbgz\t%r1,%r2,3,63,5"),
+            (0xE712_3000_0EF3 << 16, 6, "vab\t%v17,%v18,%v19"),
+            (0xE712_3000_5EF3 << 16, 6, "va\t%v17,%v18,%v19,5"),
+            (0x0000_0001 << 32, 4, ".long\t0x00000001"),
+        ];
+        for (text, length, expected) in cases {
+            let d = disassemble(text, 0x1000);
+            assert_eq!((d.length, d.text()), (length, expected), "{text:016x}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_end_within_an_instruction_are_data() {
+        let text = |bytes: &[u8]| disassemble_bytes(bytes, 0).map(|d| d.to_string());
+        assert_eq!(text(&[]), None);
+        assert_eq!(text(&[0x07]).as_deref(), Some(".byte\t0x07"));
+        assert_eq!(text(&[0xE3, 0x10, 0x20]).as_deref(), Some(".short\t0xe310"));
+        assert_eq!(text(&[0xE3, 0x10, 0x20, 0x00, 0x00]).as_deref(), Some(".long\t0xe3102000"));
+        assert_eq!(text(&[0x07, 0xFE]).as_deref(), Some("br\t%r14"));
+    }
+}

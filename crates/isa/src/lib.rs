@@ -4,14 +4,18 @@
 
 mod decode;
 mod disasm;
+mod facility;
 mod fields;
+mod names;
 mod operands;
 mod table;
 
 pub use decode::{decode, instruction_length};
 pub use disasm::{Disassembly, disassemble, disassemble_bytes};
+pub use facility::{Facility, facility, facility_name};
+pub use names::{Class, Level, UnknownName};
 pub use operands::{Operands, extract};
 pub use table::{
-    Class, EXTENDED, Extended, FORMATS, Field, FieldName, Fixed, FixedField, Format, FormatLayout, Level, Op, Operand,
+    EXTENDED, Extended, FACILITIES, FORMATS, Field, FieldName, Fixed, FixedField, Format, FormatLayout, Op, Operand,
     ROWS, Row, State,
 };

@@ -1,43 +1,8 @@
 //! The types of the instruction table and, included at the end, what `build.rs` generates from `table/*.tbl`.
 //! Source of the facts: Principles of Operation; the columns are described in `table/README.md`.
 
-/// Instruction classes, after the chapters of the Principles of Operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)] // the names say it
-pub enum Class {
-    General,
-    Decimal,
-    Control,
-    Io,
-    FpSupport,
-    Bfp,
-    Hfp,
-    Dfp,
-    VectorSupport,
-    VectorInteger,
-    VectorString,
-    VectorFp,
-    VectorDecimal,
-    Crypto,
-    Special,
-}
-
-/// The machine generation that introduced an instruction, oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Level {
-    Z900,
-    Z990,
-    Z9,
-    Z10,
-    Z196,
-    ZEC12,
-    Z13,
-    Z14,
-    Z15,
-    Z16,
-    Z17,
-}
+use crate::facility::Facility;
+use crate::names::{Class, Level};
 
 /// In which state a program may execute an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
