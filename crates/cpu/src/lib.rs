@@ -1,1 +1,35 @@
-//! x
+//! One z/Architecture CPU's state and what the architecture does with it outside instruction semantics: PSW, registers,
+//! lowcore, prefixing, dynamic address translation, the TLB, storage access, interruptions, clocks, and the messages by
+//! which CPUs of one machine keep their TLBs and decoded code consistent.
+//! May depend on `isa` (operands of decoded instructions) and `mem` (guest storage); knows nothing of SIE or KVM.
+//! Truth: Principles of Operation chapters 3 (Storage), 4 (Control) and 6 (Interruptions).
+
+mod access;
+mod broadcast;
+mod clock;
+mod code;
+mod control;
+mod dat;
+mod exit;
+mod interruption;
+mod lowcore;
+mod model;
+mod psw;
+mod scalar;
+mod state;
+mod tlb;
+
+pub use access::{Access, AddressSpace};
+pub use broadcast::{Attention, Cluster, Request};
+pub use clock::{TimerService, TodClock, tod_to_duration};
+pub use code::{CodeCache, CodePage, Decoded, Dispatch, Handler};
+pub use control::{Cr0, asce};
+pub use dat::{Protection, Translation};
+pub use exit::{Exit, ProgramCode};
+pub use interruption::ProgramData;
+pub use lowcore::Lowcore;
+pub use model::{FacilityList, Model};
+pub use psw::{AddressSpaceControl, Psw, PswMask};
+pub use scalar::Scalar;
+pub use state::{AttentionHandle, Cpu, Execute, Statistics};
+pub use tlb::{Space, SpaceKey, TLB_ENTRIES, TlbEntry};

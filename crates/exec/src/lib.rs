@@ -1,1 +1,16 @@
-//! x
+//! The semantics of every instruction, once, and the interpreter.
+//!
+//! A simple instruction is a function generic over [`Machine`]: run over [`softsie_cpu::Cpu`] it computes (the
+//! interpreter), run over an emitter it generates code (crate `jit`). An instruction with loops or heavy state is an
+//! ordinary function on the CPU that both engines call. Every instruction is found by its mnemonic in `semantics/`.
+//! May depend on `cpu`, `isa`, `mem` and the arithmetic crates. Truth: Principles of Operation, chapters 5, 7 to 10, 18
+//! to 25.
+
+mod interpreter;
+mod machine;
+mod operand;
+pub mod semantics;
+
+pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, run};
+pub use machine::{Machine, VectorOp};
+pub use operand::Ea;

@@ -1,0 +1,436 @@
+//! Storage access by logical, virtual, real or absolute address: which space, translation, prefixing, protection, TLB.
+//! Source: Principles of Operation, chapter 3 (Prefixing, Protection, Address Types), chapter 6 (Access Exceptions,
+//! Translation-Exception Identification).
+
+use std::ptr::NonNull;
+
+use softsie_mem::{PAGE_SIZE, PageMarks, StorageKey};
+
+use crate::control::{Cr0, asce};
+use crate::dat::Protection;
+use crate::exit::{Exit, ProgramCode};
+use crate::psw::{AddressSpaceControl, PswMask};
+use crate::scalar::Scalar;
+use crate::state::Cpu;
+use crate::tlb::{NO_TAG, Space, SpaceKey, TlbEntry};
+
+/// What an access is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Operand fetch.
+    Fetch,
+    /// Operand store.
+    Store,
+    /// Instruction fetch.
+    Instruction,
+}
+
+/// The space that an address is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressSpace {
+    /// Operand address by the PSW's address-space control; in access-register mode by the access register named.
+    Logical(u8),
+    /// Instruction addresses: primary or home space.
+    Instruction,
+    /// Primary space (CR1), even when the PSW says otherwise; real when DAT is off.
+    Primary,
+    /// Secondary space (CR7).
+    Secondary,
+    /// Home space (CR13).
+    Home,
+    /// The space of an access register, whatever the PSW says.
+    AccessRegister(u8),
+    /// Real address.
+    Real,
+}
+
+const LOW_ADDRESS_BYTES: u64 = 512;
+
+impl Cpu {
+    /// Fetches the operand at a logical address. `ar` is the base register's number, for access-register mode.
+    ///
+    /// # Errors
+    /// The access exception.
+    #[inline(always)]
+    pub fn load<T: Scalar>(&mut self, address: u64, ar: u8) -> Result<T, Exit> {
+        // SAFETY: `tlb` points to the entries of the current operand space, and the slot is below their number.
+        let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
+        // An operand that crosses into the next page has another page's number here and cannot match this slot's tag.
+        if entry.read == address.wrapping_add(T::BYTES - 1) & !(PAGE_SIZE - 1) {
+            // SAFETY: an entry with a tag maps its whole page to mapped client memory.
+            return Ok(unsafe {
+                T::read_be(std::ptr::with_exposed_provenance(entry.addend.wrapping_add(address) as usize))
+            });
+        }
+        self.load_slow(address, ar)
+    }
+
+    /// Stores an operand at a logical address, all or nothing.
+    ///
+    /// # Errors
+    /// The access exception; nothing has been stored then.
+    #[inline(always)]
+    pub fn store<T: Scalar>(&mut self, address: u64, ar: u8, value: T) -> Result<(), Exit> {
+        // SAFETY: as in `load`.
+        let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
+        if entry.write == address.wrapping_add(T::BYTES - 1) & !(PAGE_SIZE - 1) {
+            // SAFETY: as in `load`; a write tag is given only for pages whose stores need no notice.
+            unsafe {
+                T::write_be(std::ptr::with_exposed_provenance_mut(entry.addend.wrapping_add(address) as usize), value);
+            }
+            return Ok(());
+        }
+        self.store_slow(address, ar, value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load_slow<T: Scalar>(&mut self, address: u64, ar: u8) -> Result<T, Exit> {
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..T::BYTES as usize];
+        self.read_bytes(AddressSpace::Logical(ar), address, bytes)?;
+        // SAFETY: the slice has as many bytes as the type.
+        Ok(unsafe { T::read_be(bytes.as_ptr()) })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_slow<T: Scalar>(&mut self, address: u64, ar: u8, value: T) -> Result<(), Exit> {
+        let space = AddressSpace::Logical(ar);
+        let in_page = PAGE_SIZE - address % PAGE_SIZE;
+        if T::BYTES <= in_page {
+            let host = self.host(space, address, Access::Store)?;
+            // SAFETY: the operand ends within the page that `host` points into.
+            unsafe { T::write_be(host.as_ptr(), value) };
+            return Ok(());
+        }
+        let mut bytes = [0; 16];
+        // SAFETY: no scalar is longer than 16 bytes.
+        unsafe { T::write_be(bytes.as_mut_ptr(), value) };
+        self.write_bytes(space, address, &bytes[..T::BYTES as usize])
+    }
+
+    /// Copies storage of any length to `bytes`.
+    ///
+    /// # Errors
+    /// The access exception of the first page that has one.
+    pub fn read_bytes(&mut self, space: AddressSpace, address: u64, bytes: &mut [u8]) -> Result<(), Exit> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = self.wrap(address.wrapping_add(done as u64));
+            let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
+            let host = self.host(space, at, Access::Fetch)?;
+            // SAFETY: `host` is valid to the end of its page, `piece` ends there at the latest.
+            unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
+            done += piece;
+        }
+        Ok(())
+    }
+
+    /// Copies `bytes` to storage, all or nothing: every page is tried before the first byte is stored.
+    ///
+    /// # Errors
+    /// The access exception of the first page that has one.
+    pub fn write_bytes(&mut self, space: AddressSpace, address: u64, bytes: &[u8]) -> Result<(), Exit> {
+        self.probe(space, address, bytes.len() as u64, Access::Store)?;
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = self.wrap(address.wrapping_add(done as u64));
+            let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
+            let host = self.host(space, at, Access::Store)?;
+            // SAFETY: as in `read_bytes`.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr().add(done), host.as_ptr(), piece) };
+            done += piece;
+        }
+        Ok(())
+    }
+
+    /// Recognises the access exceptions of `length` bytes without touching them.
+    ///
+    /// # Errors
+    /// The access exception of the first page that has one.
+    pub fn probe(&mut self, space: AddressSpace, address: u64, length: u64, access: Access) -> Result<(), Exit> {
+        let mut done = 0;
+        while done < length {
+            let at = self.wrap(address.wrapping_add(done));
+            self.host(space, at, access)?;
+            done += PAGE_SIZE - at % PAGE_SIZE;
+        }
+        Ok(())
+    }
+
+    /// An address cut to the current addressing mode.
+    #[inline(always)]
+    pub fn wrap(&self, address: u64) -> u64 {
+        address & self.address_mask
+    }
+
+    /// Host address of the byte at `address`, good for `access` to the end of its page. For a store it must be used before
+    /// anything else of this CPU happens.
+    ///
+    /// # Errors
+    /// The access exception.
+    #[inline]
+    pub fn host(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<NonNull<u8>, Exit> {
+        let selected = match space {
+            AddressSpace::Logical(_) if self.psw.address_space() != AddressSpaceControl::AccessRegister => {
+                self.data_space
+            }
+            _ => {
+                let key = self.space_key(space, address, access)?;
+                self.spaces.select(key)
+            }
+        };
+        let tag = address & !(PAGE_SIZE - 1);
+        // SAFETY: spaces live as long as the CPU; no other reference into the space is live.
+        let entry = unsafe { (&(*selected).entries)[Space::slot(address)] };
+        let hit = match access {
+            Access::Fetch => entry.read == tag,
+            Access::Store => {
+                entry.write == tag
+                    || (entry.read == tag
+                        && entry.page & TlbEntry::LOW_ADDRESS != 0
+                        && address % PAGE_SIZE >= LOW_ADDRESS_BYTES)
+            }
+            Access::Instruction => false,
+        };
+        if hit {
+            let host = entry.addend.wrapping_add(address) as usize;
+            if let Some(p) = NonNull::new(std::ptr::with_exposed_provenance_mut(host)) {
+                return Ok(p);
+            }
+        }
+        self.fill(selected, space, address, access).map(|(page, _)| {
+            // SAFETY: `page` is the first byte of a 4096-byte page.
+            unsafe { page.add((address % PAGE_SIZE) as usize) }
+        })
+    }
+
+    /// Translates without leaving an entry for operand accesses: host address of the page's first byte, and its absolute
+    /// address.
+    pub(crate) fn locate(
+        &mut self,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+    ) -> Result<(NonNull<u8>, u64), Exit> {
+        let key = self.space_key(space, address, access)?;
+        let selected = self.spaces.select(key);
+        self.fill(selected, space, address, access)
+    }
+
+    /// The space that an address of kind `space` is in.
+    fn space_key(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<SpaceKey, Exit> {
+        let real = SpaceKey { real: true, access_register: false, access_key: self.psw.key(), asce: 0 };
+        if space == AddressSpace::Real || !self.psw.has(PswMask::DAT) {
+            return Ok(real);
+        }
+        let by_psw = self.psw.address_space();
+        let asce = match (space, by_psw) {
+            (AddressSpace::Primary, _) => self.cr[1],
+            (AddressSpace::Secondary, _) => self.cr[7],
+            (AddressSpace::Home, _) => self.cr[13],
+            (AddressSpace::Instruction, AddressSpaceControl::Home) => self.cr[13],
+            (AddressSpace::Instruction, _) => self.cr[1],
+            (AddressSpace::Logical(_), AddressSpaceControl::Primary) => self.cr[1],
+            (AddressSpace::Logical(_), AddressSpaceControl::Secondary) => self.cr[7],
+            (AddressSpace::Logical(_), AddressSpaceControl::Home) => self.cr[13],
+            (AddressSpace::Logical(ar) | AddressSpace::AccessRegister(ar), _) => {
+                match if ar == 0 { 0 } else { self.ar[usize::from(ar)] } {
+                    0 => self.cr[1],
+                    1 => self.cr[7],
+                    // Access lists are not translated yet: no entry is ever found.
+                    _ => {
+                        self.program.exception_access_id = ar;
+                        self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | 1;
+                        return Err(Exit::Program(ProgramCode::ALEN_TRANSLATION));
+                    }
+                }
+            }
+            (AddressSpace::Real, _) => 0,
+        };
+        Ok(SpaceKey { asce, real: false, ..real })
+    }
+
+    /// The spaces for operands and instructions that the PSW and control registers now name become current.
+    pub fn select_spaces(&mut self) {
+        let key = self.psw.key();
+        let (fetch, data) = if self.psw.has(PswMask::DAT) {
+            let virtual_by = |asce| SpaceKey { real: false, access_register: false, access_key: key, asce };
+            match self.psw.address_space() {
+                AddressSpaceControl::Primary => (virtual_by(self.cr[1]), virtual_by(self.cr[1])),
+                AddressSpaceControl::Secondary => (virtual_by(self.cr[1]), virtual_by(self.cr[7])),
+                AddressSpaceControl::Home => (virtual_by(self.cr[13]), virtual_by(self.cr[13])),
+                AddressSpaceControl::AccessRegister => {
+                    (virtual_by(self.cr[1]), SpaceKey { real: false, access_register: true, access_key: key, asce: 0 })
+                }
+            }
+        } else {
+            let real = SpaceKey { real: true, access_register: false, access_key: key, asce: 0 };
+            (real, real)
+        };
+        self.fetch_space = self.spaces.select(fetch);
+        self.data_space = if data == fetch { self.fetch_space } else { self.spaces.select(data) };
+        // SAFETY: spaces live as long as the CPU.
+        self.tlb = unsafe { (&(*self.data_space).entries).as_ptr() };
+    }
+
+    /// Whether operands and instructions are in the same space, so that the operand TLB serves relative operands.
+    #[inline(always)]
+    pub fn operands_beside_instructions(&self) -> bool {
+        std::ptr::eq(self.data_space, self.fetch_space)
+    }
+
+    /// Real address to absolute address and back: prefixing of 8 KiB.
+    pub fn prefixed(&self, real: u64) -> u64 {
+        if real < 0x2000 {
+            real + self.prefix
+        } else if real.wrapping_sub(self.prefix) < 0x2000 {
+            real - self.prefix
+        } else {
+            real
+        }
+    }
+
+    /// Translates with all checks and makes a TLB entry for operand accesses.
+    #[cold]
+    fn fill(
+        &mut self,
+        selected: *mut Space,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+    ) -> Result<(NonNull<u8>, u64), Exit> {
+        self.statistics.tlb_misses += 1;
+        // SAFETY: spaces live as long as the CPU; the key is copied out.
+        let key = unsafe { (*selected).key };
+        let (real, dat_protected, no_execution) = if key.real {
+            (address, false, false)
+        } else {
+            match self.translate_by(key.asce, address) {
+                Ok(t) => (t.real, t.protected, t.no_execution),
+                Err(code) => return Err(self.access_exception(code, None, space, address, access)),
+            }
+        };
+        let absolute = self.prefixed(real) & !(PAGE_SIZE - 1);
+        let slots = self.slots.clone();
+        let Some(page) = slots.page(absolute) else {
+            return Err(self.access_exception(ProgramCode::ADDRESSING, None, space, address, access));
+        };
+        let low_pages = self.cr0().contains(Cr0::LOW_ADDRESS_PROTECTION)
+            && address < 0x2000
+            && (key.real || key.asce & asce::PRIVATE_SPACE == 0);
+        let storage_key = page.state.key();
+        let violation = match access {
+            Access::Store if low_pages && address % PAGE_SIZE < LOW_ADDRESS_BYTES => Some(Protection::LowAddress),
+            Access::Store if dat_protected => Some(Protection::Dat),
+            Access::Store if !storage_key.allows_store(key.access_key) => {
+                let overridden =
+                    storage_key.access_control() == 9 && self.cr0().contains(Cr0::STORAGE_PROTECTION_OVERRIDE);
+                (!overridden).then_some(Protection::Key)
+            }
+            Access::Instruction if no_execution => Some(Protection::InstructionExecution),
+            Access::Fetch | Access::Instruction if !storage_key.allows_fetch(key.access_key) => {
+                let overridden = storage_key.access_control() == 9
+                    && self.cr0().contains(Cr0::STORAGE_PROTECTION_OVERRIDE)
+                    || address < 2048
+                        && self.cr0().contains(Cr0::FETCH_PROTECTION_OVERRIDE)
+                        && (key.real || key.asce & asce::PRIVATE_SPACE == 0);
+                (!overridden).then_some(Protection::Key)
+            }
+            _ => None,
+        };
+        if let Some(protection) = violation {
+            return Err(self.access_exception(ProgramCode::PROTECTION, Some(protection), space, address, access));
+        }
+        page.state.or_key(StorageKey::REFERENCE | if access == Access::Store { StorageKey::CHANGE } else { 0 });
+        if access == Access::Store {
+            page.state.set_marks(PageMarks::DIRTY);
+            if page.state.is_code() {
+                self.store_into_code(absolute);
+            }
+        }
+        // A page of which part is readable by override only gets no entry; nor do instruction fetches.
+        let partly = key.access_key != 0 && address < PAGE_SIZE && self.cr0().contains(Cr0::FETCH_PROTECTION_OVERRIDE);
+        if access != Access::Instruction && !partly && !key.access_register {
+            let tag = address & !(PAGE_SIZE - 1);
+            let addend = (page.host.as_ptr().expose_provenance() as u64).wrapping_sub(tag);
+            // SAFETY: as above; no reference into the space is live.
+            let entry = unsafe { &mut (&mut (*selected).entries)[Space::slot(address)] };
+            let store = access == Access::Store;
+            // A fetch does not take away the right to store that an earlier store has gained.
+            let write = if store && !low_pages {
+                tag
+            } else if entry.write == tag && entry.page & !TlbEntry::LOW_ADDRESS == absolute {
+                entry.write
+            } else {
+                NO_TAG
+            };
+            let low = if store && low_pages { TlbEntry::LOW_ADDRESS } else { 0 };
+            *entry = TlbEntry { read: tag, write, addend, page: absolute | low };
+        }
+        Ok((page.host, absolute))
+    }
+
+    /// Sets the parameters of an access exception.
+    pub fn access_exception(
+        &mut self,
+        code: ProgramCode,
+        protection: Option<Protection>,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+    ) -> Exit {
+        let by_psw = self.psw.address_space();
+        let (id, ar) = match (space, by_psw) {
+            (AddressSpace::Logical(ar), AddressSpaceControl::AccessRegister)
+            | (AddressSpace::AccessRegister(ar), _) => (1, ar),
+            (AddressSpace::Secondary, _) | (AddressSpace::Logical(_), AddressSpaceControl::Secondary) => (2, 0),
+            (AddressSpace::Home, _)
+            | (AddressSpace::Logical(_) | AddressSpace::Instruction, AddressSpaceControl::Home) => (3, 0),
+            _ => (0, 0),
+        };
+        // Bits 56, 60 and 61 tell the kinds of protection apart.
+        let kind = match protection {
+            None => 0,
+            Some(Protection::LowAddress) => 0x80,
+            Some(Protection::InstructionExecution) => 0x84,
+            Some(Protection::Key) => 0x08,
+            Some(Protection::Dat) => 0x04,
+        };
+        self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | kind | id;
+        self.program.exception_access_id = ar;
+        Exit::Program(code)
+    }
+
+    /// Copies from absolute storage.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn read_absolute(&self, absolute: u64, bytes: &mut [u8]) -> Result<(), Exit> {
+        self.storage.read(absolute, bytes).map_err(|_| Exit::Program(ProgramCode::ADDRESSING))
+    }
+
+    /// Copies to absolute storage; decoded code of the pages is dropped.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn write_absolute(&mut self, absolute: u64, bytes: &[u8]) -> Result<(), Exit> {
+        self.storage.write(absolute, bytes).map_err(|_| Exit::Program(ProgramCode::ADDRESSING))?;
+        if self.storage.touches_code(absolute, bytes.len()) {
+            let first = absolute & !(PAGE_SIZE - 1);
+            for page in (first..absolute + bytes.len() as u64).step_by(PAGE_SIZE as usize) {
+                self.store_into_code(page);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bits 52 and 53 of the translation-exception identification: fetch or store.
+fn access_indication(access: Access) -> u64 {
+    match access {
+        Access::Store => 0x400,
+        Access::Fetch | Access::Instruction => 0x800,
+    }
+}

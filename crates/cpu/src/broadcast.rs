@@ -1,0 +1,200 @@
+//! Messages between the CPUs of one machine: TLB purges and dropped code, acknowledged before the issuer goes on; and the
+//! attention word by which anybody makes a CPU look up from straight-line execution.
+//! Source: Principles of Operation, chapters 5 (Multiprocessor consistency) and 10 (IPTE, IDTE, CSP, SSKE).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::state::Cpu;
+
+/// What one CPU asks of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Purge all translations.
+    FlushAll,
+    /// Purge translations of this page index, see [`Cpu::flush_page_index`].
+    FlushPageIndex(u64),
+    /// Purge the translations of this ASCE, see [`Cpu::flush_asce`].
+    FlushAsce(u64),
+    /// Drop decoded and translated code of the page at this absolute address.
+    DropCode(u64),
+    /// The page at this absolute address is about to be decoded: stores into it must be noticed from now on.
+    ForbidDirectStores(u64),
+    /// The set of memory slots has changed.
+    SlotsChanged,
+}
+
+/// Reasons to look up, tested at every taken branch.
+#[derive(Debug, Default)]
+pub struct Attention(AtomicU32);
+
+impl Attention {
+    /// Requests of other CPUs are queued.
+    pub const REQUEST: u32 = 1;
+    /// The host wants the CPU to leave interpretive execution.
+    pub const HOST: u32 = 2;
+    /// The clock comparator or CPU timer may have come due.
+    pub const TIMER: u32 = 4;
+    /// An intervention request was set in the state description.
+    pub const INTERVENTION: u32 = 8;
+
+    /// Raises reasons.
+    pub fn raise(&self, bits: u32) {
+        self.0.fetch_or(bits, Ordering::SeqCst);
+    }
+
+    /// Takes the given reasons away and returns which of them were raised.
+    pub fn take(&self, bits: u32) -> u32 {
+        self.0.fetch_and(!bits, Ordering::SeqCst) & bits
+    }
+
+    /// The raised reasons; a cheap look.
+    #[inline(always)]
+    pub fn pending(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    requests: Vec<Request>,
+    /// Number of requests ever queued.
+    queued: u64,
+}
+
+/// The side of a CPU that other threads see.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    pub(crate) attention: Attention,
+    /// The CPU may be using its TLB: requests must be acknowledged, not only left.
+    running: AtomicBool,
+    queue: Mutex<Queue>,
+    /// Number of requests ever served.
+    served: AtomicU64,
+}
+
+impl Mailbox {
+    fn post(&self, request: Request) -> u64 {
+        let ticket = {
+            let mut q = self.queue.lock();
+            q.requests.push(request);
+            q.queued += 1;
+            q.queued
+        };
+        self.attention.raise(Attention::REQUEST);
+        ticket
+    }
+
+    fn done(&self, ticket: u64) -> bool {
+        // A CPU that is not running serves its queue before it does anything else.
+        self.served.load(Ordering::SeqCst) >= ticket || !self.running.load(Ordering::SeqCst)
+    }
+}
+
+/// The CPUs of one machine.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    mailboxes: RwLock<Vec<Arc<Mailbox>>>,
+}
+
+impl Cluster {
+    /// A machine without CPUs.
+    pub fn new() -> Cluster {
+        Cluster::default()
+    }
+
+    pub(crate) fn join(&self) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox::default());
+        self.mailboxes.write().push(mailbox.clone());
+        mailbox
+    }
+
+    pub(crate) fn depart(&self, mailbox: &Arc<Mailbox>) {
+        self.mailboxes.write().retain(|m| !Arc::ptr_eq(m, mailbox));
+    }
+
+    /// Has every CPU serve `request`, and returns when all have. For threads that are not running a CPU themselves.
+    pub fn request(&self, request: Request) {
+        let tickets: Vec<_> = self.mailboxes.read().iter().map(|m| (m.clone(), m.post(request))).collect();
+        while !tickets.iter().all(|(m, t)| m.done(*t)) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Cpu {
+    /// Marks the CPU as running and serves what was asked of it meanwhile.
+    pub fn start_running(&mut self) {
+        self.mailbox.running.store(true, Ordering::SeqCst);
+        self.serve_requests();
+    }
+
+    /// Marks the CPU as not running: it promises not to use its TLB until [`Cpu::start_running`].
+    pub fn stop_running(&mut self) {
+        self.mailbox.running.store(false, Ordering::SeqCst);
+    }
+
+    /// Serves queued requests of other CPUs.
+    pub fn serve_requests(&mut self) {
+        if self.mailbox.attention.take(Attention::REQUEST) == 0 {
+            return;
+        }
+        let (requests, queued) = {
+            let mut q = self.mailbox.queue.lock();
+            (std::mem::take(&mut q.requests), q.queued)
+        };
+        for request in requests {
+            self.serve(request);
+        }
+        self.mailbox.served.store(queued, Ordering::SeqCst);
+    }
+
+    /// Does `request` on this CPU and has all others do it; returns when all have. While it waits it serves what others
+    /// ask, so that two issuers cannot wait for each other.
+    pub fn broadcast(&mut self, request: Request) {
+        self.serve(request);
+        self.broadcast_to_others(request);
+    }
+
+    pub(crate) fn broadcast_to_others(&mut self, request: Request) {
+        let tickets: Vec<_> = {
+            let all = self.cluster.mailboxes.read();
+            if all.len() < 2 {
+                return;
+            }
+            all.iter().filter(|m| !Arc::ptr_eq(m, &self.mailbox)).map(|m| (m.clone(), m.post(request))).collect()
+        };
+        let mut spins = 0u32;
+        while !tickets.iter().all(|(m, t)| m.done(*t)) {
+            self.serve_requests();
+            spins += 1;
+            if spins.is_multiple_of(64) { std::thread::yield_now() } else { std::hint::spin_loop() }
+        }
+    }
+
+    /// Queues `request` for all other CPUs without waiting.
+    pub(crate) fn post_to_others(&self, request: Request) {
+        for m in self.cluster.mailboxes.read().iter() {
+            if !Arc::ptr_eq(m, &self.mailbox) {
+                m.post(request);
+            }
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::FlushAll => self.flush_tlb(),
+            Request::FlushPageIndex(address) => self.flush_page_index(address),
+            Request::FlushAsce(asce) => self.flush_asce(asce),
+            Request::DropCode(absolute) => self.code.drop_page(absolute),
+            Request::ForbidDirectStores(absolute) => self.forbid_direct_stores(absolute),
+            Request::SlotsChanged => {
+                self.flush_tlb();
+                self.code.drop_all();
+                self.slots = self.storage.map();
+            }
+        }
+    }
+}

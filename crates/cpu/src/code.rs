@@ -1,0 +1,316 @@
+//! Decoded code: for each page that has been executed, its instructions ready to run, found by offset within the page.
+//! Keyed by absolute address, so that address-space switches and shared pages cost nothing. Source: design decisions in
+//! docs/decisions.md (code pages); Principles of Operation chapter 5, Conceptual Sequence (when a store must be seen).
+//!
+//! Guarantee: a store by any guest CPU into a page with decoded code drops that code; the storing CPU never executes the
+//! old text again, others not after their next look at the attention word, which serializing instructions force.
+//! Writes that bypass the CPUs are found when a fetch translation is made: the page is compared with what was decoded.
+
+use std::collections::HashMap;
+use std::ptr;
+
+use softsie_isa::{Operands, decode, extract, instruction_length};
+use softsie_mem::{PAGE_SIZE, Page, PageMarks};
+
+use crate::access::{Access, AddressSpace};
+use crate::exit::Exit;
+use crate::model::Model;
+use crate::state::Cpu;
+use crate::tlb::Space;
+
+/// An instruction's semantics as the interpreter calls it.
+pub type Handler = fn(&mut Cpu, &Operands) -> Result<(), Exit>;
+
+/// How the execution engine above supplies the semantics.
+#[derive(Clone, Copy)]
+pub struct Dispatch {
+    /// The handler of an instruction for a model.
+    pub handler: fn(&Model, &Operands) -> Handler,
+    /// Whether nothing after the instruction is reached by going on sequentially (an unconditional branch).
+    pub ends_run: fn(&Operands) -> bool,
+}
+
+/// One decoded instruction. Straight-line code lies in consecutive records.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Decoded {
+    /// Semantics.
+    pub handler: Handler,
+    /// Operands.
+    pub operands: Operands,
+}
+
+/// The decoded instructions of one page.
+pub struct CodePage {
+    absolute: u64,
+    /// The bytes that were decoded; compared with storage when a fetch translation is made.
+    copy: Box<[u8; PAGE_SIZE as usize]>,
+    /// By halfword within the page: index of the record, zero when not decoded yet.
+    entries: Box<[u16; PAGE_SIZE as usize / 2]>,
+    /// Record zero is never used.
+    decoded: Vec<Decoded>,
+    /// Cleared when the text has changed; nothing of the page is executed until it is set again.
+    valid: bool,
+}
+
+/// All decoded pages of one CPU.
+pub struct CodeCache {
+    /// Pages live until the cache is dropped: TLB entries point to them.
+    pages: HashMap<u64, *mut CodePage>,
+    pub(crate) dispatch: Dispatch,
+    /// Recently executed texts of EXECUTE targets and page-crossing instructions.
+    texts: Box<[(u64, Decoded); 256]>,
+}
+
+// SAFETY: the pages are owned by the cache and reached only through it or through the TLB of the same CPU.
+unsafe impl Send for CodeCache {}
+
+/// Pseudo-instruction: the run goes on with records elsewhere; its offset names the next instruction.
+fn go_on(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.next_ia = cpu.run_base.wrapping_add(u64::from(o.page_offset()));
+    Err(Exit::Continue)
+}
+
+fn stale(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.next_ia = cpu.run_base.wrapping_add(u64::from(o.page_offset()));
+    Err(Exit::Stale)
+}
+
+fn page_crossing(_: &mut Cpu, _: &Operands) -> Result<(), Exit> {
+    Err(Exit::PageCrossing)
+}
+
+fn not_an_instruction(_: &mut Cpu, _: &Operands) -> Result<(), Exit> {
+    Err(Exit::OPERATION)
+}
+
+/// Operands for records that are not instructions; `text` supplies only the length.
+fn no_operands(text: u64, offset: u16) -> Operands {
+    let like = match instruction_length((text >> 56) as u8) {
+        2 => softsie_isa::Op::AR,
+        4 => softsie_isa::Op::AGR,
+        _ => softsie_isa::Op::LG,
+    };
+    extract(like, 0, offset)
+}
+
+impl Dispatch {
+    /// Decodes one instruction for `model`.
+    fn decode(&self, model: &Model, text: u64, offset: u16) -> Decoded {
+        match decode(text).filter(|op| model.has_instruction(*op)) {
+            Some(op) => {
+                let operands = extract(op, text, offset);
+                Decoded { handler: (self.handler)(model, &operands), operands }
+            }
+            None => Decoded { handler: not_an_instruction, operands: no_operands(text, offset) },
+        }
+    }
+}
+
+impl CodeCache {
+    pub(crate) fn new(dispatch: Dispatch) -> CodeCache {
+        let none = Decoded { handler: not_an_instruction, operands: no_operands(0, 0) };
+        CodeCache { pages: HashMap::new(), dispatch, texts: Box::new([(1, none); 256]) }
+    }
+
+    /// Drops the decoded code of the page at `absolute`. Safe while an instruction of that very page is executing: its
+    /// successors end the run.
+    pub fn drop_page(&mut self, absolute: u64) {
+        if let Some(&page) = self.pages.get(&(absolute & !(PAGE_SIZE - 1))) {
+            // SAFETY: pages live as long as the cache, and only this CPU's thread touches them. No reference into the page
+            // is live: the interpreter holds raw pointers.
+            let page = unsafe { &mut *page };
+            page.valid = false;
+            page.entries.fill(0);
+            for d in &mut page.decoded {
+                d.handler = stale;
+            }
+        }
+    }
+
+    /// Drops all decoded code.
+    pub fn drop_all(&mut self) {
+        let all: Vec<u64> = self.pages.keys().copied().collect();
+        for absolute in all {
+            self.drop_page(absolute);
+        }
+    }
+
+    /// Number of pages with decoded code and of instruction records in them.
+    pub fn size(&self) -> (usize, usize) {
+        // SAFETY: as in `drop_page`.
+        (self.pages.len(), self.pages.values().map(|p| unsafe { (**p).decoded.len() }).sum())
+    }
+}
+
+impl Drop for CodeCache {
+    fn drop(&mut self) {
+        for page in self.pages.values() {
+            // SAFETY: made by `Box::into_raw`, freed once.
+            drop(unsafe { Box::from_raw(*page) });
+        }
+    }
+}
+
+impl Cpu {
+    /// The decoded instruction at `address`, decoding from there on when needed, and makes its page the current one.
+    ///
+    /// # Errors
+    /// Specification exception for an odd address, or the access exception of the instruction fetch.
+    #[inline(always)]
+    pub fn code_at(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        let base = address & !(PAGE_SIZE - 1);
+        // SAFETY: the current fetch space is one of the CPU's spaces, which are never freed before the CPU.
+        let entry = unsafe { (&(*self.fetch_space).fetch)[Space::fetch_slot(address)] };
+        let page = if entry.tag == base { entry.page } else { self.fetch_page(address)? };
+        self.run_base = base;
+        self.run_page = page;
+        self.code_in_page(address)
+    }
+
+    /// Like [`Cpu::code_at`] for an address known to be in the current page.
+    ///
+    /// # Errors
+    /// As for [`Cpu::code_at`].
+    #[inline(always)]
+    pub fn code_in_page(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        let page = self.run_page;
+        if address & 1 != 0 {
+            return Err(Exit::SPECIFICATION);
+        }
+        // SAFETY: `run_page` is a page of this CPU's cache; indices in `entries` are those of existing records.
+        unsafe {
+            let index = (&(*page).entries)[(address & 0xFFF) as usize / 2];
+            if index != 0 {
+                return Ok((*page).decoded.as_ptr().add(usize::from(index)));
+            }
+        }
+        self.decode_from(address)
+    }
+
+    /// Makes the fetch translation for the page of `address`.
+    #[cold]
+    fn fetch_page(&mut self, address: u64) -> Result<*mut CodePage, Exit> {
+        self.statistics.fetch_misses += 1;
+        if address & 1 != 0 {
+            return Err(Exit::SPECIFICATION);
+        }
+        let (host, absolute) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        let page = *self.code.pages.entry(absolute).or_insert_with(|| {
+            Box::into_raw(Box::new(CodePage {
+                absolute,
+                copy: Box::new([0; PAGE_SIZE as usize]),
+                entries: Box::new([0; PAGE_SIZE as usize / 2]),
+                decoded: Vec::new(),
+                valid: false,
+            }))
+        });
+        // SAFETY: a page of this cache; `host` is the page's first byte in the client's memory, 4096 readable bytes. A
+        // concurrent change of the bytes makes the comparison fail or is noticed as a store.
+        unsafe {
+            let bytes = std::slice::from_raw_parts(host.as_ptr(), PAGE_SIZE as usize);
+            if (*page).valid && *bytes != (&(*page).copy)[..] {
+                self.code.drop_page(absolute);
+            }
+            (&mut (*self.fetch_space).fetch)[Space::fetch_slot(address)] =
+                crate::tlb::FetchEntry { tag: address & !(PAGE_SIZE - 1), page };
+        }
+        Ok(page)
+    }
+
+    /// Decodes from `address` in the current page to the end of its straight-line run.
+    #[cold]
+    fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        // SAFETY: `run_page` is a page of this CPU's cache; no other reference to it is live here.
+        let page = unsafe { &mut *self.run_page };
+        if !page.valid {
+            // From now on stores must be noticed: first make it so everywhere, then look at the bytes.
+            let slots = self.slots.clone();
+            let Some(storage) = slots.page(page.absolute) else {
+                return Err(Exit::Program(crate::ProgramCode::ADDRESSING));
+            };
+            storage.state.set_marks(PageMarks::CODE);
+            self.broadcast(crate::Request::ForbidDirectStores(page.absolute));
+            self.copy_text(page, storage);
+        }
+        self.statistics.decoded_runs += 1;
+        let first = page.decoded.len();
+        let mut offset = (address & 0xFFF) as usize;
+        loop {
+            if offset >= PAGE_SIZE as usize || page.entries[offset / 2] != 0 {
+                let operands = extract(softsie_isa::Op::AR, 0, offset as u16);
+                page.decoded.push(Decoded { handler: go_on, operands });
+                break;
+            }
+            let length = usize::from(instruction_length(page.copy[offset]));
+            page.entries[offset / 2] = page.decoded.len() as u16;
+            let mut bytes = [0u8; 8];
+            let Some(text) = page.copy.get(offset..offset + length) else {
+                let operands = no_operands(u64::from(page.copy[offset]) << 56, offset as u16);
+                page.decoded.push(Decoded { handler: page_crossing, operands });
+                break;
+            };
+            bytes[..length].copy_from_slice(text);
+            let d = self.code.dispatch.decode(&self.model, u64::from_be_bytes(bytes), offset as u16);
+            page.decoded.push(d);
+            if (self.code.dispatch.ends_run)(&d.operands) {
+                break;
+            }
+            offset += length;
+        }
+        // SAFETY: at least one record was pushed.
+        Ok(unsafe { page.decoded.as_ptr().add(first) })
+    }
+
+    fn copy_text(&self, page: &mut CodePage, storage: Page<'_>) {
+        // SAFETY: 4096 readable bytes of client memory; the copy does not overlap them.
+        unsafe { ptr::copy_nonoverlapping(storage.host.as_ptr(), page.copy.as_mut_ptr(), PAGE_SIZE as usize) };
+        page.entries.fill(0);
+        page.decoded.clear();
+        page.decoded.push(self.code.texts[0].1);
+        page.valid = true;
+    }
+
+    /// The instruction of a text that does not lie in one page or is modified by EXECUTE; its page offset is zero.
+    pub fn decode_text(&mut self, text: u64) -> Decoded {
+        let length = instruction_length((text >> 56) as u8);
+        let text = text & (u64::MAX << (64 - 8 * u32::from(length)));
+        let slot = (text.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize;
+        let cached = &mut self.code.texts[slot];
+        if cached.0 != text {
+            *cached = (text, self.code.dispatch.decode(&self.model, text, 0));
+        }
+        cached.1
+    }
+
+    /// The instruction text at `address`, left aligned, fetched piecemeal: for EXECUTE targets, page-crossing instructions
+    /// and interception texts.
+    ///
+    /// # Errors
+    /// The access exception of the fetch.
+    pub fn fetch_text(&mut self, address: u64) -> Result<u64, Exit> {
+        let mut text = self.fetch_halfword(address)? << 48;
+        let length = instruction_length((text >> 56) as u8);
+        for n in 1..u64::from(length / 2) {
+            let next = address.wrapping_add(2 * n) & self.address_mask;
+            text |= self.fetch_halfword(next)? << (48 - 16 * n);
+        }
+        Ok(text)
+    }
+
+    fn fetch_halfword(&mut self, address: u64) -> Result<u64, Exit> {
+        let (host, _) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        // SAFETY: `host` is the first byte of the page; a halfword on a halfword boundary lies within it.
+        Ok(u64::from(unsafe { <u16 as crate::scalar::Scalar>::read_be(host.as_ptr().add((address & 0xFFE) as usize)) }))
+    }
+
+    /// Tells everybody that the page at `absolute` is being stored into: decoded code of it is dropped.
+    pub(crate) fn store_into_code(&mut self, absolute: u64) {
+        self.statistics.code_stores += 1;
+        if let Some(page) = self.slots.page(absolute) {
+            page.state.clear_marks(PageMarks::CODE);
+        }
+        self.code.drop_page(absolute);
+        self.post_to_others(crate::Request::DropCode(absolute));
+    }
+}

@@ -1,0 +1,62 @@
+//! Bits of the control registers and of address-space-control elements.
+//! Source: Principles of Operation, chapter 4, Control Registers; chapter 3, Address-Space-Control Element.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// Control register 0.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Cr0: u64 {
+        /// Bit 8: transactional-execution control.
+        const TRANSACTIONAL = 1 << 55;
+        /// Bit 20: instruction-execution protection enabled.
+        const INSTRUCTION_EXECUTION_PROTECTION = 1 << 43;
+        /// Bit 33: SSM suppression.
+        const SSM_SUPPRESSION = 1 << 30;
+        /// Bit 35: low-address protection.
+        const LOW_ADDRESS_PROTECTION = 1 << 28;
+        /// Bit 36: extraction authority.
+        const EXTRACTION_AUTHORITY = 1 << 27;
+        /// Bit 37: secondary-space control.
+        const SECONDARY_SPACE = 1 << 26;
+        /// Bit 38: fetch-protection override.
+        const FETCH_PROTECTION_OVERRIDE = 1 << 25;
+        /// Bit 39: storage-protection override.
+        const STORAGE_PROTECTION_OVERRIDE = 1 << 24;
+        /// Bit 40: enhanced DAT.
+        const ENHANCED_DAT = 1 << 23;
+        /// Bit 45: all sixteen floating-point registers and the FPC are available.
+        const AFP_REGISTER = 1 << 18;
+        /// Bit 46: vector instructions are available.
+        const VECTOR = 1 << 17;
+        /// Bit 48: malfunction alert.
+        const MALFUNCTION_ALERT = 1 << 15;
+        /// Bit 49: emergency signal.
+        const EMERGENCY_SIGNAL = 1 << 14;
+        /// Bit 50: external call.
+        const EXTERNAL_CALL = 1 << 13;
+        /// Bit 52: clock comparator.
+        const CLOCK_COMPARATOR = 1 << 11;
+        /// Bit 53: CPU timer.
+        const CPU_TIMER = 1 << 10;
+        /// Bit 54: service signal.
+        const SERVICE_SIGNAL = 1 << 9;
+        /// Bit 10: clock-comparator sign control.
+        const CLOCK_COMPARATOR_SIGN = 1 << 53;
+        const _ = !0;
+    }
+}
+
+/// Fields of an address-space-control element.
+pub mod asce {
+    /// Table origin.
+    pub const ORIGIN: u64 = !0xFFF;
+    /// Private-space control.
+    pub const PRIVATE_SPACE: u64 = 0x100;
+    /// Real-space control.
+    pub const REAL_SPACE: u64 = 0x20;
+    /// Designation type: 3 region-first, 2 region-second, 1 region-third, 0 segment table.
+    pub const TYPE: u64 = 0x0C;
+    /// Table length in 4 KiB units, minus one.
+    pub const LENGTH: u64 = 0x03;
+}

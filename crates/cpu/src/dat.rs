@@ -1,0 +1,147 @@
+//! Dynamic address translation: region, segment and page tables of one address space.
+//! Source: Principles of Operation, chapter 3, Dynamic Address Translation (formats, lengths, types, protection, EDAT).
+
+use crate::control::{Cr0, asce};
+use crate::exit::ProgramCode;
+use crate::state::Cpu;
+
+/// Why a store or fetch is not permitted although the address translates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protection {
+    /// Low-address protection.
+    LowAddress,
+    /// Storage key.
+    Key,
+    /// A table entry's protection bit.
+    Dat,
+    /// A table entry's instruction-execution-protection bit.
+    InstructionExecution,
+}
+
+/// The result of translating one virtual page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Translation {
+    /// Real address that the virtual address stands for.
+    pub real: u64,
+    /// A table entry forbids stores.
+    pub protected: bool,
+    /// A table entry forbids instruction fetch.
+    pub no_execution: bool,
+    /// A common-segment bit was on.
+    pub common: bool,
+    /// Real address of the last table entry used, and how many address bits lie below it (12, 20 or 31).
+    pub entry: u64,
+    /// Number of address bits that the last entry leaves: 12 for a page, 20 for a segment frame, 31 for a region frame.
+    pub frame_bits: u32,
+}
+
+const INVALID: u64 = 0x20;
+const ENTRY_TYPE: u64 = 0x0C;
+const ENTRY_LENGTH: u64 = 0x03;
+const ENTRY_OFFSET: u64 = 0xC0;
+const PROTECTED: u64 = 0x200;
+const NO_EXECUTION: u64 = 0x100;
+const FORMAT_CONTROL: u64 = 0x400;
+const COMMON_SEGMENT: u64 = 0x10;
+const PAGE_INVALID: u64 = 0x400;
+const PAGE_ZERO_BIT: u64 = 0x800;
+
+impl Cpu {
+    /// Translates `address` by the tables of `table` (an ASCE).
+    ///
+    /// # Errors
+    /// The program-interruption code of the translation exception or addressing exception; what becomes of it (exception,
+    /// condition code) is the caller's affair.
+    pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, ProgramCode> {
+        let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
+        let edat2 = edat1 && self.model.facilities.has(78);
+        let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
+        let mut t = Translation {
+            real: address,
+            protected: false,
+            no_execution: false,
+            common: false,
+            entry: 0,
+            frame_bits: 12,
+        };
+        if table & asce::REAL_SPACE != 0 {
+            return Ok(t);
+        }
+        let levels = (table & asce::TYPE) >> 2;
+        // Bits above the highest index must be zero.
+        if levels < 3 && address >> (31 + 11 * levels) != 0 {
+            return Err(ProgramCode::ASCE_TYPE);
+        }
+        let mut origin = table & asce::ORIGIN;
+        let (mut offset, mut length) = (0, table & asce::LENGTH);
+        for level in (0..=levels).rev() {
+            let missing = match level {
+                3 => ProgramCode::REGION_FIRST_TRANSLATION,
+                2 => ProgramCode::REGION_SECOND_TRANSLATION,
+                1 => ProgramCode::REGION_THIRD_TRANSLATION,
+                _ => ProgramCode::SEGMENT_TRANSLATION,
+            };
+            let index = (address >> (20 + 11 * level)) & 0x7FF;
+            // Offset and length count quarters of a table.
+            if !(offset..=length).contains(&(index >> 9)) {
+                return Err(missing);
+            }
+            t.entry = origin + index * 8;
+            let entry = self.read_table(t.entry)?;
+            if entry & INVALID != 0 {
+                return Err(missing);
+            }
+            if (entry & ENTRY_TYPE) >> 2 != level {
+                return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+            }
+            if level == 0 || edat1 {
+                t.protected |= entry & PROTECTED != 0;
+            }
+            let frame_bits = match level {
+                0 if edat1 => 20,
+                1 if edat2 => 31,
+                _ => 0,
+            };
+            if frame_bits != 0 && entry & FORMAT_CONTROL != 0 {
+                let below = (1 << frame_bits) - 1;
+                t.no_execution = iep && entry & NO_EXECUTION != 0;
+                t.common = entry & COMMON_SEGMENT != 0;
+                t.real = entry & !below | address & below;
+                t.frame_bits = frame_bits;
+                return Ok(t);
+            }
+            if level == 0 {
+                if entry & COMMON_SEGMENT != 0 {
+                    t.common = true;
+                    if table & asce::PRIVATE_SPACE != 0 {
+                        return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+                    }
+                }
+                origin = entry & !0x7FF;
+            } else {
+                origin = entry & asce::ORIGIN;
+                (offset, length) = ((entry & ENTRY_OFFSET) >> 6, entry & ENTRY_LENGTH);
+            }
+        }
+        t.entry = origin + ((address >> 12) & 0xFF) * 8;
+        let entry = self.read_table(t.entry)?;
+        if entry & PAGE_INVALID != 0 {
+            return Err(ProgramCode::PAGE_TRANSLATION);
+        }
+        if entry & PAGE_ZERO_BIT != 0 {
+            return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+        }
+        t.protected |= entry & PROTECTED != 0;
+        t.no_execution = iep && entry & NO_EXECUTION != 0;
+        t.real = entry & !0xFFF | address & 0xFFF;
+        Ok(t)
+    }
+
+    /// A table entry. Whether prefixing applies to table addresses is unpredictable; it does not here.
+    fn read_table(&self, absolute: u64) -> Result<u64, ProgramCode> {
+        let page = self.slots.page(absolute).ok_or(ProgramCode::ADDRESSING)?;
+        page.state.or_key(softsie_mem::StorageKey::REFERENCE);
+        // SAFETY: table entries are 8 bytes on an 8-byte boundary, hence within the page.
+        Ok(unsafe { <u64 as crate::scalar::Scalar>::read_be(page.host.as_ptr().add((absolute & 0xFF8) as usize)) })
+    }
+}

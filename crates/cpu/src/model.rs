@@ -1,0 +1,56 @@
+//! What kind of CPU is shown to the guest: its facility list and identification.
+//! Source: Principles of Operation, chapter 4, Facility Indications; chapter 10, STORE CPU ID, STORE FACILITY LIST EXTENDED.
+
+/// A facility list as STFLE stores it: facility 0 is the leftmost bit of the first byte.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FacilityList(pub [u8; 256]);
+
+impl Default for FacilityList {
+    fn default() -> Self {
+        FacilityList([0; 256])
+    }
+}
+
+impl FacilityList {
+    /// A list of the given bits.
+    pub fn of(bits: &[u16]) -> FacilityList {
+        let mut list = FacilityList::default();
+        for &bit in bits {
+            list.set(bit, true);
+        }
+        list
+    }
+
+    /// Whether `facility` is indicated.
+    pub fn has(&self, facility: u16) -> bool {
+        self.0.get(usize::from(facility / 8)).is_some_and(|b| b & (0x80 >> (facility % 8)) != 0)
+    }
+
+    /// Sets or clears `facility`; bits beyond the list are ignored.
+    pub fn set(&mut self, facility: u16, on: bool) {
+        if let Some(b) = self.0.get_mut(usize::from(facility / 8)) {
+            if on { *b |= 0x80 >> (facility % 8) } else { *b &= !(0x80 >> (facility % 8)) }
+        }
+    }
+
+    /// The indicated facilities in order.
+    pub fn bits(&self) -> impl Iterator<Item = u16> + '_ {
+        (0..2048).filter(|b| self.has(*b))
+    }
+}
+
+/// A CPU model as the instruction semantics see it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Model {
+    /// Facilities that are installed: instructions of others give operation exceptions.
+    pub facilities: FacilityList,
+    /// What STIDP stores, without the CPU address.
+    pub cpu_id: u64,
+}
+
+impl Model {
+    /// Whether the model has every facility that an instruction needs.
+    pub fn has_instruction(&self, op: softsie_isa::Op) -> bool {
+        op.row().facilities.iter().all(|f| self.facilities.has(*f))
+    }
+}

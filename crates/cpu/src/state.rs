@@ -1,0 +1,274 @@
+//! The CPU: its registers and everything that hangs on one CPU (TLB, decoded code, mailbox).
+//! Source: Principles of Operation, chapter 2 (registers), chapter 4 (Control), chapter 21 (vector registers).
+
+use std::sync::Arc;
+
+use softsie_isa::Operands;
+use softsie_mem::{SlotMap, Storage};
+
+use crate::broadcast::{Attention, Cluster, Mailbox};
+use crate::clock::TimerService;
+use crate::code::{CodeCache, CodePage, Dispatch};
+use crate::control::Cr0;
+use crate::interruption::ProgramData;
+use crate::model::Model;
+use crate::psw::Psw;
+use crate::tlb::{Space, Spaces, TlbEntry};
+
+/// An EXECUTE-type instruction whose target is being executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Execute {
+    /// Address of the target: what relative operands are relative to.
+    pub target: u64,
+    /// Address after the EXECUTE: the next sequential instruction.
+    pub next: u64,
+    /// The target's text after modification, left aligned.
+    pub text: u64,
+    /// Length of the EXECUTE-type instruction, which is the instruction length of interruptions.
+    pub length: u8,
+}
+
+/// Counters, for `--stats`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Operand translations made because the TLB had none.
+    pub tlb_misses: u64,
+    /// Instruction-fetch translations made.
+    pub fetch_misses: u64,
+    /// Times the whole TLB was purged.
+    pub tlb_flushes: u64,
+    /// Straight-line runs decoded.
+    pub decoded_runs: u64,
+    /// Stores into pages with decoded code.
+    pub code_stores: u64,
+    /// Program interruptions taken.
+    pub program_interruptions: u64,
+}
+
+/// One CPU.
+///
+/// `repr(C)` with the hottest fields first: the interpreter and generated code reach them with short offsets.
+#[repr(C)]
+pub struct Cpu {
+    /// General registers.
+    pub gr: [u64; 16],
+    /// Target of a taken branch, or where [`crate::Exit::Continue`] goes on.
+    pub next_ia: u64,
+    /// Virtual address of the page that is being executed.
+    pub run_base: u64,
+    /// Ones where an address has bits in the current addressing mode.
+    pub address_mask: u64,
+    /// Entries of the current operand space.
+    pub(crate) tlb: *const TlbEntry,
+    pub(crate) run_page: *mut CodePage,
+    pub(crate) fetch_space: *mut Space,
+    pub(crate) data_space: *mut Space,
+    /// Condition code, 0 to 3. The PSW's own bits are brought up to date by [`Cpu::current_psw`].
+    pub cc: u8,
+    /// The PSW. Its address is up to date between runs only; its condition code is in [`Cpu::cc`].
+    pub psw: Psw,
+    /// Set while the target of an EXECUTE-type instruction is executed.
+    pub execute: Option<Execute>,
+    /// Control registers. After a change call [`Cpu::control_changed`].
+    pub cr: [u64; 16],
+    /// Vector registers as numbers: element 0 is most significant; floating-point register n is the left half of vr\[n\].
+    pub vr: [u128; 32],
+    /// Access registers.
+    pub ar: [u32; 16],
+    /// Floating-point-control register.
+    pub fpc: u32,
+    /// Prefix, a multiple of 8 KiB.
+    pub prefix: u64,
+    /// TOD programmable register.
+    pub todpr: u32,
+    /// Breaking-event-address register.
+    pub breaking_event_address: u64,
+    /// Program parameter (LPP).
+    pub program_parameter: u64,
+    /// Clock comparator.
+    pub clock_comparator: u64,
+    /// Guest TOD clock minus host TOD clock.
+    pub epoch: u64,
+    pub(crate) cpu_timer_set: u64,
+    pub(crate) cpu_timer_since: u64,
+    pub(crate) last_tod: u64,
+    /// A timer interruption was pending and enabled in CR0 when last looked at; the PSW may still mask it.
+    pub timer_due: bool,
+    /// Parameters of the program interruption being recognised.
+    pub program: ProgramData,
+    /// CPU address.
+    pub address: u16,
+    /// What is installed.
+    pub model: Arc<Model>,
+    /// Guest storage.
+    pub storage: Arc<Storage>,
+    pub(crate) slots: Arc<SlotMap>,
+    pub(crate) spaces: Spaces,
+    /// Decoded code.
+    pub code: CodeCache,
+    /// Counters.
+    pub statistics: Statistics,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) timers: Arc<TimerService>,
+}
+
+// SAFETY: the raw pointers point into boxes that the CPU owns (spaces, code pages); they move with it.
+unsafe impl Send for Cpu {}
+
+impl Cpu {
+    /// A CPU with all registers zero (but CR0 and CR14 as after an initial CPU reset), not running.
+    pub fn new(
+        address: u16,
+        model: Arc<Model>,
+        storage: Arc<Storage>,
+        cluster: Arc<Cluster>,
+        timers: Arc<TimerService>,
+        dispatch: Dispatch,
+    ) -> Cpu {
+        let mailbox = cluster.join();
+        let mut cpu = Cpu {
+            gr: [0; 16],
+            next_ia: 0,
+            run_base: 0,
+            address_mask: 0,
+            tlb: std::ptr::null(),
+            run_page: std::ptr::null_mut(),
+            fetch_space: std::ptr::null_mut(),
+            data_space: std::ptr::null_mut(),
+            cc: 0,
+            psw: Psw::default(),
+            execute: None,
+            cr: [0; 16],
+            vr: [0; 32],
+            ar: [0; 16],
+            fpc: 0,
+            prefix: 0,
+            todpr: 0,
+            breaking_event_address: 1,
+            program_parameter: 0,
+            clock_comparator: 0,
+            epoch: 0,
+            cpu_timer_set: 0,
+            cpu_timer_since: 0,
+            last_tod: 0,
+            timer_due: false,
+            program: ProgramData::default(),
+            address,
+            model,
+            slots: storage.map(),
+            storage,
+            spaces: Spaces::new(),
+            code: CodeCache::new(dispatch),
+            statistics: Statistics::default(),
+            cluster,
+            mailbox,
+            timers,
+        };
+        cpu.cr[0] = 0xE0;
+        cpu.cr[14] = 0xC200_0000;
+        cpu.set_psw(Psw::default());
+        cpu
+    }
+
+    /// Control register 0.
+    #[inline(always)]
+    pub fn cr0(&self) -> Cr0 {
+        Cr0::from_bits_retain(self.cr[0])
+    }
+
+    /// The PSW with the condition code in place.
+    pub fn current_psw(&self) -> Psw {
+        let mut psw = self.psw;
+        psw.set_cc(self.cc);
+        psw
+    }
+
+    /// Loads a PSW: condition code, addressing mode and address spaces follow.
+    pub fn set_psw(&mut self, psw: Psw) {
+        self.psw = psw;
+        self.cc = psw.cc();
+        self.address_mask = psw.address_mask();
+        self.select_spaces();
+    }
+
+    /// Makes changes of control registers effective; `changed` are their values before. Purges the TLB when bits of CR0
+    /// changed that translations depend on.
+    pub fn control_changed(&mut self, before: &[u64; 16]) {
+        let relevant = (Cr0::LOW_ADDRESS_PROTECTION
+            | Cr0::FETCH_PROTECTION_OVERRIDE
+            | Cr0::STORAGE_PROTECTION_OVERRIDE
+            | Cr0::ENHANCED_DAT
+            | Cr0::INSTRUCTION_EXECUTION_PROTECTION)
+            .bits();
+        if (self.cr[0] ^ before[0]) & relevant != 0 {
+            self.flush_tlb();
+        }
+        if (self.cr[0] ^ before[0]) & (Cr0::CLOCK_COMPARATOR | Cr0::CPU_TIMER).bits() != 0 {
+            self.arm_timer();
+        }
+        self.select_spaces();
+    }
+
+    /// Sets the prefix and purges what depended on it.
+    pub fn set_prefix(&mut self, prefix: u64) {
+        self.prefix = prefix & 0x7FFF_E000;
+        self.flush_tlb();
+    }
+
+    /// The attention word.
+    #[inline(always)]
+    pub fn attention(&self) -> &Attention {
+        &self.mailbox.attention
+    }
+
+    /// A handle by which other threads raise this CPU's attention.
+    pub fn attention_handle(&self) -> AttentionHandle {
+        AttentionHandle(self.mailbox.clone())
+    }
+
+    /// Address of the instruction with operands `o`, or of the EXECUTE target: what its relative operands are relative to.
+    #[inline(always)]
+    pub fn relative_base(&self, o: &Operands) -> u64 {
+        match self.execute {
+            None => self.run_base.wrapping_add(u64::from(o.page_offset())),
+            Some(e) => e.target,
+        }
+    }
+
+    /// The instruction length that an interruption after the instruction shows: the EXECUTE's for a target.
+    pub fn interruption_length(&self, o: &Operands) -> u8 {
+        self.execute.map_or(o.length(), |e| e.length)
+    }
+
+    /// Address of the next sequential instruction, in the current addressing mode.
+    #[inline(always)]
+    pub fn next_sequential(&self, o: &Operands) -> u64 {
+        let next = match self.execute {
+            None => self.run_base.wrapping_add(u64::from(o.page_offset()) + u64::from(o.length())),
+            Some(e) => e.next,
+        };
+        next & self.address_mask
+    }
+}
+
+impl Drop for Cpu {
+    fn drop(&mut self) {
+        self.timers.arm(&self.mailbox, None);
+        self.cluster.depart(&self.mailbox);
+    }
+}
+
+/// Raises a CPU's attention from any thread.
+#[derive(Clone, Debug)]
+pub struct AttentionHandle(Arc<Mailbox>);
+
+impl std::ops::Deref for AttentionHandle {
+    type Target = Attention;
+
+    fn deref(&self) -> &Attention {
+        &self.0.attention
+    }
+}

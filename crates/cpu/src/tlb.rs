@@ -1,0 +1,173 @@
+//! The software TLB: one set of entries per recently used address space, so that reloading CR1 costs a look-up, not a flush.
+//! Source: Principles of Operation, chapter 3, Translation-Lookaside Buffer (what may be kept and what must be purged).
+
+use crate::code::CodePage;
+use crate::state::Cpu;
+
+/// Entries of one space, for operand accesses. A power of two, at least 256 so that a page index selects whole sets.
+pub const TLB_ENTRIES: usize = 512;
+/// Entries of one space, for instruction fetch.
+const FETCH_ENTRIES: usize = 256;
+/// Spaces kept at a time.
+const SPACES: usize = 16;
+/// A tag that no page-aligned address equals.
+pub(crate) const NO_TAG: u64 = 1;
+
+/// A translation of one page for operand accesses. A tag is the page's virtual address, or [`NO_TAG`] when accesses of
+/// that kind must take the slow path. Host address of virtual address `v`: `v + addend`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct TlbEntry {
+    /// Tag for fetches.
+    pub read: u64,
+    /// Tag for stores.
+    pub write: u64,
+    /// Host address minus virtual address.
+    pub addend: u64,
+    /// Absolute address of the page, plus [`TlbEntry::LOW_ADDRESS`].
+    pub page: u64,
+}
+
+impl TlbEntry {
+    /// Flag in `page`: stores are permitted but for the bytes under low-address protection.
+    pub(crate) const LOW_ADDRESS: u64 = 1;
+    const EMPTY: TlbEntry = TlbEntry { read: NO_TAG, write: NO_TAG, addend: 0, page: NO_TAG };
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct FetchEntry {
+    pub(crate) tag: u64,
+    pub(crate) page: *mut CodePage,
+}
+
+const EMPTY_FETCH: FetchEntry = FetchEntry { tag: NO_TAG, page: std::ptr::null_mut() };
+
+/// What a translation depends on besides the address. Control bits that change translations flush everything instead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpaceKey {
+    /// DAT off: addresses are real. `asce` is then zero.
+    pub real: bool,
+    /// Operands in access-register mode have no single space; such a key never gets entries.
+    pub access_register: bool,
+    /// The PSW key, against which storage keys are checked.
+    pub access_key: u8,
+    /// The address-space-control element.
+    pub asce: u64,
+}
+
+/// The translations of one address space.
+pub struct Space {
+    pub(crate) key: SpaceKey,
+    pub(crate) entries: Box<[TlbEntry; TLB_ENTRIES]>,
+    pub(crate) fetch: Box<[FetchEntry; FETCH_ENTRIES]>,
+    last_use: u64,
+}
+
+impl Space {
+    fn new(key: SpaceKey) -> Space {
+        Space {
+            key,
+            entries: Box::new([TlbEntry::EMPTY; TLB_ENTRIES]),
+            fetch: Box::new([EMPTY_FETCH; FETCH_ENTRIES]),
+            last_use: 0,
+        }
+    }
+
+    fn flush(&mut self) {
+        self.entries.fill(TlbEntry::EMPTY);
+        self.fetch.fill(EMPTY_FETCH);
+    }
+
+    pub(crate) fn slot(address: u64) -> usize {
+        (address >> 12) as usize % TLB_ENTRIES
+    }
+
+    pub(crate) fn fetch_slot(address: u64) -> usize {
+        (address >> 12) as usize % FETCH_ENTRIES
+    }
+}
+
+/// All spaces of one CPU.
+pub(crate) struct Spaces {
+    /// Boxed, because the CPU points into the current ones.
+    list: Vec<Box<Space>>,
+    clock: u64,
+}
+
+impl Spaces {
+    pub(crate) fn new() -> Spaces {
+        Spaces { list: Vec::with_capacity(SPACES), clock: 0 }
+    }
+
+    /// The space for `key`, made (in place of the least recently used one) when there is none.
+    pub(crate) fn select(&mut self, key: SpaceKey) -> *mut Space {
+        self.clock += 1;
+        let index = match self.list.iter().position(|s| s.key == key) {
+            Some(i) => i,
+            None if self.list.len() < SPACES => {
+                self.list.push(Box::new(Space::new(key)));
+                self.list.len() - 1
+            }
+            None => {
+                // The current fetch space was selected with one of the two latest clock values and is never the oldest.
+                let oldest = self.list.iter().enumerate().min_by_key(|(_, s)| s.last_use).map_or(0, |(i, _)| i);
+                self.list[oldest].flush();
+                self.list[oldest].key = key;
+                oldest
+            }
+        };
+        self.list[index].last_use = self.clock;
+        &raw mut *self.list[index]
+    }
+}
+
+impl Cpu {
+    /// Purges all translations of this CPU.
+    pub fn flush_tlb(&mut self) {
+        self.statistics.tlb_flushes += 1;
+        for s in &mut self.spaces.list {
+            s.flush();
+        }
+    }
+
+    /// Purges the instruction-fetch translations, so that every code page is compared with its bytes before it is
+    /// executed again.
+    pub fn flush_fetch(&mut self) {
+        for s in &mut self.spaces.list {
+            s.fetch.fill(EMPTY_FETCH);
+        }
+    }
+
+    /// Purges, in every space, translations of pages with the page index of `address` (bits 44-51): what IPTE names.
+    pub fn flush_page_index(&mut self, address: u64) {
+        let index = (address >> 12) as usize & 0xFF;
+        for s in &mut self.spaces.list {
+            for e in s.entries.iter_mut().skip(index).step_by(256) {
+                *e = TlbEntry::EMPTY;
+            }
+            s.fetch[index % FETCH_ENTRIES] = EMPTY_FETCH;
+        }
+    }
+
+    /// Purges the translations of every space with the table origin and type of `asce`: what IDTE clears by ASCE.
+    pub fn flush_asce(&mut self, asce: u64) {
+        let same = |a: u64| (a ^ asce) & (crate::asce::ORIGIN | crate::asce::TYPE) == 0;
+        for s in &mut self.spaces.list {
+            if !s.key.real && same(s.key.asce) {
+                s.flush();
+            }
+        }
+    }
+
+    /// Makes stores into the page at `absolute` take the slow path from now on.
+    pub(crate) fn forbid_direct_stores(&mut self, absolute: u64) {
+        for s in &mut self.spaces.list {
+            for e in s.entries.iter_mut() {
+                if e.page & !TlbEntry::LOW_ADDRESS == absolute {
+                    e.write = NO_TAG;
+                    e.page &= !TlbEntry::LOW_ADDRESS;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The interpreter: runs decoded straight-line code, follows branches, takes program interruptions.
+//! Source: Principles of Operation, chapter 5, Program Execution; chapter 6, Program Interruption.
+
+use std::sync::OnceLock;
+
+use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask};
+use softsie_isa::{Op, Operands, ROWS};
+
+use crate::semantics;
+
+/// Why [`run`] returned. The PSW is complete, and its address is that of the next instruction to execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Attention was raised with [`Attention::HOST`] or [`Attention::INTERVENTION`]; the bits are still raised.
+    Attention,
+    /// The current PSW is a wait PSW.
+    Wait,
+    /// A timer interruption is pending and enabled.
+    Timer,
+    /// The PSW has become enabled for interruptions that were not enabled before; somebody asked to know.
+    Enabled,
+    /// An instruction for the host to complete. The PSW is past it.
+    Instruction {
+        /// Instruction text, left aligned; of the target when executed by EXECUTE.
+        text: u64,
+        /// Length of the EXECUTE-type instruction, 0 when there was none.
+        execute_length: u8,
+    },
+    /// The program new PSW is not valid: program interruptions would follow each other for ever.
+    ProgramLoop,
+    /// The prefix area is not in storage.
+    NoLowcore,
+}
+
+/// Sees every instruction and interruption: tracing and debugging.
+pub trait Observer {
+    /// Whether the observer wants to be called at all; the interpreter is fastest when not.
+    const ACTIVE: bool;
+    /// Before an instruction at `address`. False stops the run before the instruction with [`Leave::Attention`].
+    fn before(&mut self, cpu: &Cpu, address: u64, d: &Decoded) -> bool;
+    /// After it.
+    fn after(&mut self, cpu: &Cpu, address: u64, d: &Decoded, result: Result<(), Exit>);
+    /// A program interruption was taken.
+    fn program_interruption(&mut self, cpu: &Cpu, code: ProgramCode);
+}
+
+/// Observes nothing.
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    const ACTIVE: bool = false;
+    fn before(&mut self, _: &Cpu, _: u64, _: &Decoded) -> bool {
+        true
+    }
+    fn after(&mut self, _: &Cpu, _: u64, _: &Decoded, _: Result<(), Exit>) {}
+    fn program_interruption(&mut self, _: &Cpu, _: ProgramCode) {}
+}
+
+/// How decoded code finds the semantics.
+pub const DISPATCH: Dispatch = Dispatch { handler, ends_run };
+
+fn handler(_: &Model, o: &Operands) -> Handler {
+    static HANDLERS: OnceLock<Vec<Handler>> = OnceLock::new();
+    let handlers = HANDLERS.get_or_init(|| {
+        ROWS.iter()
+            .map(|row| {
+                semantics::simple::<Cpu>(row.op)
+                    .or_else(|| semantics::heavy(row.op))
+                    .unwrap_or(semantics::operation_exception)
+            })
+            .collect()
+    });
+    handlers[o.op() as usize]
+}
+
+/// Branches that are always taken, and PSW loads.
+fn ends_run(o: &Operands) -> bool {
+    match o.op() {
+        Op::BCR => o.m1() == 15 && o.r2() != 0,
+        Op::BC | Op::BRC | Op::BRCL => o.m1() == 15,
+        Op::LPSW | Op::LPSWE | Op::PR => true,
+        _ => false,
+    }
+}
+
+/// Runs the CPU until something wants the host.
+pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
+    loop {
+        if let Some(leave) = look_up(cpu) {
+            return leave;
+        }
+        if let Some(leave) = run_until_synchronized(cpu, observer) {
+            return leave;
+        }
+    }
+}
+
+/// What is to be done between runs of instructions.
+fn look_up(cpu: &mut Cpu) -> Option<Leave> {
+    let pending = cpu.attention().pending();
+    if pending != 0 {
+        if pending & Attention::REQUEST != 0 {
+            cpu.serve_requests();
+        }
+        if cpu.attention().take(Attention::TIMER) != 0 {
+            cpu.arm_timer();
+        }
+        if pending & (Attention::HOST | Attention::INTERVENTION) != 0 {
+            return Some(Leave::Attention);
+        }
+    }
+    if cpu.timer_due && cpu.psw.has(PswMask::EXTERNAL) {
+        if cpu.timer_interruption_pending() {
+            return Some(Leave::Timer);
+        }
+        cpu.arm_timer();
+    }
+    if cpu.psw.has(PswMask::WAIT) {
+        return Some(Leave::Wait);
+    }
+    None
+}
+
+/// Takes the program interruption `code` after an instruction of `ilc` bytes; the PSW address is already right.
+fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, ilc: u8) -> Option<Leave> {
+    cpu.execute = None;
+    if cpu.program_interruption(code, ilc).is_err() {
+        return Some(Leave::NoLowcore);
+    }
+    if O::ACTIVE {
+        observer.program_interruption(cpu, code);
+    }
+    if cpu.psw.is_valid() { None } else { Some(Leave::ProgramLoop) }
+}
+
+/// Runs until the PSW or control state has changed (`None`) or the host is wanted.
+fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+    let mut address = cpu.psw.address;
+    loop {
+        let mut at = match cpu.code_at(address) {
+            Ok(at) => at,
+            Err(exit) => return fetch_exception(cpu, observer, address, exit),
+        };
+        // Taken branches within the page stay in this loop.
+        loop {
+            let (end, exit) = straight(cpu, observer, at);
+            // SAFETY: `end` is the record whose handler returned; records are not freed before the next decoding.
+            let operands = unsafe { (*end).operands };
+            match exit {
+                Exit::Branch => {
+                    cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));
+                    address = cpu.next_ia;
+                }
+                Exit::Continue | Exit::Stale => {
+                    cpu.statistics.instructions -= 1;
+                    address = cpu.next_ia & cpu.address_mask;
+                }
+                Exit::PageCrossing => {
+                    cpu.statistics.instructions -= 1;
+                    address = cpu.run_base.wrapping_add(u64::from(operands.page_offset())) & cpu.address_mask;
+                    match cross_page(cpu, observer, address) {
+                        Ok(next) => {
+                            address = next;
+                            if cpu.attention().pending() != 0 {
+                                cpu.psw.address = address;
+                                return None;
+                            }
+                            break;
+                        }
+                        Err(leave) => return leave,
+                    }
+                }
+                other => return finish(cpu, observer, &operands, other),
+            }
+            if cpu.attention().pending() != 0 {
+                cpu.psw.address = address;
+                return None;
+            }
+            if address & !0xFFF != cpu.run_base {
+                break;
+            }
+            at = match cpu.code_in_page(address) {
+                Ok(at) => at,
+                Err(exit) => return fetch_exception(cpu, observer, address, exit),
+            };
+        }
+    }
+}
+
+/// Executes consecutive records until one does not simply go on; returns it and why.
+#[inline(always)]
+fn straight<O: Observer>(cpu: &mut Cpu, observer: &mut O, start: *const Decoded) -> (*const Decoded, Exit) {
+    let mut at = start;
+    loop {
+        // SAFETY: a run of records ends with one whose handler never returns `Ok`; records are neither moved nor freed while
+        // a run executes (decoding happens between runs only), and handlers change only their `handler` fields.
+        let (handler, operands) = unsafe { ((*at).handler, &(*at).operands) };
+        let result = if O::ACTIVE { observed(cpu, observer, at) } else { handler(cpu, operands) };
+        if let Err(exit) = result {
+            // SAFETY: both pointers are into the same run.
+            cpu.statistics.instructions += unsafe { at.offset_from(start) } as u64 + 1;
+            return (at, exit);
+        }
+        // SAFETY: as above, there is a next record.
+        at = unsafe { at.add(1) };
+    }
+}
+
+#[inline(never)]
+fn observed<O: Observer>(cpu: &mut Cpu, observer: &mut O, at: *const Decoded) -> Result<(), Exit> {
+    // SAFETY: see `straight`.
+    let d = unsafe { *at };
+    let address = cpu.run_base.wrapping_add(u64::from(d.operands.page_offset()));
+    if !observer.before(cpu, address, &d) {
+        cpu.next_ia = address;
+        cpu.attention().raise(Attention::HOST);
+        return Err(Exit::Continue);
+    }
+    let result = (d.handler)(cpu, &d.operands);
+    observer.after(cpu, address, &d, result);
+    result
+}
+
+/// Executes one instruction whose text lies in two pages: the next address, or how the run ends.
+#[cold]
+fn cross_page<O: Observer>(cpu: &mut Cpu, observer: &mut O, address: u64) -> Result<u64, Option<Leave>> {
+    let text = cpu.fetch_text(address).map_err(|exit| fetch_exception(cpu, observer, address, exit))?;
+    let d = cpu.decode_text(text);
+    // The record has page offset zero: make the instruction's own address the base.
+    cpu.run_base = address;
+    cpu.statistics.instructions += 1;
+    match if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) } {
+        Ok(()) => Ok(cpu.next_sequential(&d.operands)),
+        Err(Exit::Branch) => {
+            cpu.breaking_event_address = address;
+            Ok(cpu.next_ia)
+        }
+        Err(Exit::Continue) => Ok(cpu.next_ia),
+        Err(exit) => Err(finish(cpu, observer, &d.operands, exit)),
+    }
+}
+
+/// Ends a run after the instruction with `operands`.
+fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exit: Exit) -> Option<Leave> {
+    let address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));
+    let length = operands.length();
+    let next = address.wrapping_add(u64::from(length)) & cpu.address_mask;
+    match exit {
+        Exit::Synchronize => cpu.psw.address = next,
+        Exit::Again => cpu.psw.address = address,
+        Exit::PswLoaded => {
+            if !cpu.psw.is_valid() {
+                // An interruption has no instruction length; SVC's new PSW comes from one.
+                let ilc = if operands.op() == Op::SVC { 0 } else { length };
+                return interrupt(cpu, observer, ProgramCode::SPECIFICATION, ilc);
+            }
+        }
+        Exit::Program(code) => {
+            cpu.psw.address = if code.nullifies() { address } else { next };
+            return interrupt(cpu, observer, code, length);
+        }
+        Exit::Intercept => {
+            let execute = cpu.execute.take();
+            cpu.psw.address = next;
+            let (text, execute_length) = match execute {
+                Some(e) => (e.text, length),
+                // The page is fetched from, unless another CPU has changed the tables this very moment: then nothing is
+                // lost by saying so to the guest.
+                None => match cpu.fetch_text(address) {
+                    Ok(text) => (text, 0),
+                    Err(exit) => return fetch_exception(cpu, observer, address, exit),
+                },
+            };
+            return Some(Leave::Instruction { text, execute_length });
+        }
+        Exit::NoLowcore => return Some(Leave::NoLowcore),
+        // Handled where they occur.
+        Exit::Branch | Exit::Continue | Exit::Stale | Exit::PageCrossing => cpu.psw.address = cpu.next_ia,
+    }
+    None
+}
+
+/// An exception of the instruction fetch itself.
+#[cold]
+fn fetch_exception<O: Observer>(cpu: &mut Cpu, observer: &mut O, address: u64, exit: Exit) -> Option<Leave> {
+    let Exit::Program(code) = exit else { return Some(Leave::NoLowcore) };
+    // The length is not known; the code says 2, and a suppressed fetch is past it.
+    cpu.psw.address = if code.nullifies() { address } else { address.wrapping_add(2) & cpu.address_mask };
+    interrupt(cpu, observer, code, 2)
+}

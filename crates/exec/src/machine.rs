@@ -1,0 +1,553 @@
+//! The machine trait: what a simple instruction may ask for. Implemented by the CPU itself (below: computes at once) and
+//! by the emitter of crate `jit` (generates code). Source: docs/decisions.md, one semantics and two engines.
+
+use std::ptr::NonNull;
+
+use softsie_cpu::{Access, AddressSpace, Cpu, Cr0, Exit, Handler, ProgramCode, PswMask, Scalar};
+use softsie_isa::Operands;
+
+use crate::operand::Ea;
+use crate::semantics::lanes;
+
+/// Vector operations on two registers, element by element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // the names say it
+pub enum VectorOp {
+    Add,
+    Subtract,
+    And,
+    AndComplement,
+    Or,
+    Xor,
+    CompareEqual,
+    CompareHigh,
+    CompareHighLogical,
+    Maximum,
+    MaximumLogical,
+    Minimum,
+    MinimumLogical,
+}
+
+/// An engine as instruction semantics see it. Values are of a width ([`Scalar`]); conditions are separate, so that an
+/// emitter can fuse them with branches.
+pub trait Machine: Sized {
+    /// A value of type `T`.
+    type Val<T: Scalar>: Copy;
+    /// A truth value.
+    type Cond: Copy;
+
+    /// A constant.
+    fn imm<T: Scalar>(&mut self, v: T) -> Self::Val<T>;
+    /// The rightmost bits of general register `r`.
+    fn gr<T: Scalar>(&mut self, r: u8) -> Self::Val<T>;
+    /// Replaces the rightmost bits of general register `r`; the others stay.
+    fn set_gr<T: Scalar>(&mut self, r: u8, v: Self::Val<T>);
+    /// Bits 0-31 of general register `r`.
+    fn gr_high(&mut self, r: u8) -> Self::Val<u32>;
+    /// Replaces bits 0-31 of general register `r`.
+    fn set_gr_high(&mut self, r: u8, v: Self::Val<u32>);
+    /// Puts an address into general register `r` as the addressing mode says: in 64-bit mode all of it, else bits 32-63.
+    fn set_gr_address(&mut self, r: u8, v: Self::Val<u64>);
+    /// Access register `r`.
+    fn ar(&mut self, r: u8) -> Self::Val<u32>;
+    /// Replaces access register `r`.
+    fn set_ar(&mut self, r: u8, v: Self::Val<u32>);
+    /// The leftmost bits of floating-point register `r`.
+    fn fr<T: Scalar>(&mut self, r: u8) -> Self::Val<T>;
+    /// Replaces the leftmost bits of floating-point register `r`; the others stay.
+    fn set_fr<T: Scalar>(&mut self, r: u8, v: Self::Val<T>);
+    /// Vector register `v`.
+    fn vr(&mut self, v: u8) -> Self::Val<u128>;
+    /// Replaces vector register `v`.
+    fn set_vr(&mut self, v: u8, value: Self::Val<u128>);
+
+    /// Zero extension.
+    fn zext<F: Scalar, T: Scalar>(&mut self, v: Self::Val<F>) -> Self::Val<T>;
+    /// Sign extension.
+    fn sext<F: Scalar, T: Scalar>(&mut self, v: Self::Val<F>) -> Self::Val<T>;
+    /// The rightmost bits.
+    fn trunc<F: Scalar, T: Scalar>(&mut self, v: Self::Val<F>) -> Self::Val<T>;
+
+    /// Sum.
+    fn add<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Difference.
+    fn sub<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Product, low half.
+    fn mul<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Sum and signed overflow.
+    fn add_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// Difference and signed overflow.
+    fn sub_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// Product and signed overflow.
+    fn mul_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// Sum and carry.
+    fn add_carry<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// Difference and borrow.
+    fn sub_borrow<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// And.
+    fn and<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Or.
+    fn or<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Exclusive or.
+    fn xor<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+    /// Not.
+    fn not<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+    /// Left shift by 0 to 63; amounts of the width or more give zero.
+    fn shl<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
+    /// Logical right shift by 0 to 63; amounts of the width or more give zero.
+    fn shr<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
+    /// Arithmetic right shift by 0 to 63; amounts of the width or more give the sign.
+    fn sar<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
+    /// Left rotation; the amount counts modulo the width.
+    fn rotl<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
+    /// Number of leading zeros, the width for zero.
+    fn leading_zeros<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+    /// Number of trailing zeros, the width for zero.
+    fn trailing_zeros<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+    /// Number of ones.
+    fn count_ones<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+    /// Bytes reversed.
+    fn swap_bytes<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+
+    /// a = b.
+    fn eq<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Cond;
+    /// a < b, signed.
+    fn lt_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Cond;
+    /// a < b, unsigned.
+    fn lt<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Cond;
+    /// A condition that is known.
+    fn known(&mut self, c: bool) -> Self::Cond;
+    /// Negation.
+    fn not_cond(&mut self, c: Self::Cond) -> Self::Cond;
+    /// Both.
+    fn both(&mut self, a: Self::Cond, b: Self::Cond) -> Self::Cond;
+    /// Either.
+    fn either(&mut self, a: Self::Cond, b: Self::Cond) -> Self::Cond;
+    /// `a` when `c`, else `b`.
+    fn select<T: Scalar>(&mut self, c: Self::Cond, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
+
+    /// CC 0 when zero, else 1.
+    fn cc_zero<T: Scalar>(&mut self, v: Self::Val<T>);
+    /// CC 0 zero, 1 negative, 2 positive.
+    fn cc_signed<T: Scalar>(&mut self, v: Self::Val<T>);
+    /// As [`Machine::cc_signed`], but 3 when `overflow`.
+    fn cc_signed_overflow<T: Scalar>(&mut self, v: Self::Val<T>, overflow: Self::Cond);
+    /// CC of add logical: bit 0 (value 2) is the carry, bit 1 (value 1) says not zero.
+    fn cc_add_logical<T: Scalar>(&mut self, v: Self::Val<T>, carry: Self::Cond);
+    /// CC of subtract logical: 1 borrow, 2 zero, 3 neither.
+    fn cc_subtract_logical<T: Scalar>(&mut self, v: Self::Val<T>, borrow: Self::Cond);
+    /// CC 0 equal, 1 first low, 2 first high; signed.
+    fn cc_compare_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>);
+    /// CC 0 equal, 1 first low, 2 first high; unsigned.
+    fn cc_compare<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>);
+    /// CC of TEST UNDER MASK: `bits` are the tested bits of the operand, `mask` the tested positions. 0 all zero (or empty
+    /// mask), 3 all ones, else 1; with `leftmost` 2 instead of 1 when the leftmost tested bit is one.
+    fn cc_test_under_mask<T: Scalar>(&mut self, bits: Self::Val<T>, mask: T, leftmost: bool);
+    /// Sets the CC to a value from 0 to 3.
+    fn set_cc(&mut self, cc: Self::Val<u8>);
+    /// The CC.
+    fn cc(&mut self) -> Self::Val<u8>;
+    /// Whether the CC is one that `mask` (8, 4, 2, 1 for CC 0, 1, 2, 3) selects.
+    fn cc_is(&mut self, mask: u8) -> Self::Cond;
+
+    /// An address cut to the addressing mode.
+    fn wrap(&mut self, address: Self::Val<u64>) -> Self::Val<u64>;
+    /// Fetches an operand.
+    fn load<T: Scalar>(&mut self, ea: Ea<Self::Val<u64>>) -> Result<Self::Val<T>, Exit>;
+    /// Stores an operand.
+    fn store<T: Scalar>(&mut self, ea: Ea<Self::Val<u64>>, v: Self::Val<T>) -> Result<(), Exit>;
+    /// Recognises access exceptions of a store of `length` bytes (at most a page) before anything is stored.
+    fn probe_store(&mut self, ea: Ea<Self::Val<u64>>, length: u64) -> Result<(), Exit>;
+    /// Fetches `T` from beside the instruction: an instruction-space operand, relative to the instruction.
+    fn load_relative<T: Scalar>(&mut self, o: &Operands) -> Result<Self::Val<T>, Exit>;
+    /// Compare and swap, an interlocked update: the value found, and whether it was replaced. Specification exception
+    /// when not on an integral boundary.
+    fn compare_and_swap<T: Scalar>(
+        &mut self,
+        ea: Ea<Self::Val<u64>>,
+        expected: Self::Val<T>,
+        new: Self::Val<T>,
+    ) -> Result<(Self::Val<T>, Self::Cond), Exit>;
+    /// Raises a program exception when `c`.
+    fn raise_if(&mut self, c: Self::Cond, code: ProgramCode) -> Result<(), Exit>;
+    /// Fixed-point overflow: a program exception when `c` and the program mask allows it. The instruction is complete.
+    fn fixed_point_overflow(&mut self, c: Self::Cond) -> Result<(), Exit>;
+
+    /// Address that relative operand RI designates.
+    fn relative_address(&mut self, o: &Operands) -> Self::Val<u64>;
+    /// Address of the next sequential instruction.
+    fn next_sequential(&mut self, o: &Operands) -> Self::Val<u64>;
+    /// Link information: the next sequential address as BRANCH AND SAVE puts it into register `r`.
+    fn set_link(&mut self, r: u8, o: &Operands);
+    /// Branches to `target` when `c`.
+    fn branch_if(&mut self, c: Self::Cond, target: Self::Val<u64>) -> Result<(), Exit>;
+    /// Branches to the relative operand when `c`.
+    fn branch_relative_if(&mut self, c: Self::Cond, o: &Operands) -> Result<(), Exit>;
+
+    /// Privileged-operation exception in the problem state.
+    fn require_supervisor(&mut self) -> Result<(), Exit>;
+    /// Data exception unless CR0 makes the vector facility available.
+    fn require_vector(&mut self) -> Result<(), Exit>;
+    /// Data exception (DXC `dxc`) unless CR0 makes the additional floating-point registers available.
+    fn require_afp(&mut self, dxc: u8) -> Result<(), Exit>;
+    /// Serialization: what other CPUs and the host want is looked at before the next instruction.
+    fn serialize(&mut self) -> Result<(), Exit>;
+    /// Element-wise vector operation; `es` is log2 of the element size in bytes, 0 to 4.
+    fn vector(&mut self, op: VectorOp, es: u8, a: Self::Val<u128>, b: Self::Val<u128>) -> Self::Val<u128>;
+    /// Calls a heavy instruction's function with all state in the CPU.
+    fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit>;
+}
+
+impl Machine for Cpu {
+    type Val<T: Scalar> = T;
+    type Cond = bool;
+
+    #[inline(always)]
+    fn imm<T: Scalar>(&mut self, v: T) -> T {
+        v
+    }
+    #[inline(always)]
+    fn gr<T: Scalar>(&mut self, r: u8) -> T {
+        T::truncate(u128::from(self.gr[usize::from(r & 15)]))
+    }
+    #[inline(always)]
+    fn set_gr<T: Scalar>(&mut self, r: u8, v: T) {
+        let g = &mut self.gr[usize::from(r & 15)];
+        let v = v.widen() as u64;
+        *g = if T::BITS >= 64 { v } else { *g & (u64::MAX << (T::BITS % 64)) | v };
+    }
+    #[inline(always)]
+    fn gr_high(&mut self, r: u8) -> u32 {
+        (self.gr[usize::from(r & 15)] >> 32) as u32
+    }
+    #[inline(always)]
+    fn set_gr_high(&mut self, r: u8, v: u32) {
+        let g = &mut self.gr[usize::from(r & 15)];
+        *g = *g & 0xFFFF_FFFF | u64::from(v) << 32;
+    }
+    #[inline(always)]
+    fn set_gr_address(&mut self, r: u8, v: u64) {
+        if self.address_mask == u64::MAX { self.set_gr(r, v) } else { self.set_gr(r, v as u32) }
+    }
+    #[inline(always)]
+    fn ar(&mut self, r: u8) -> u32 {
+        self.ar[usize::from(r & 15)]
+    }
+    #[inline(always)]
+    fn set_ar(&mut self, r: u8, v: u32) {
+        self.ar[usize::from(r & 15)] = v;
+    }
+    #[inline(always)]
+    fn fr<T: Scalar>(&mut self, r: u8) -> T {
+        T::truncate(self.vr[usize::from(r & 15)] >> (128 - T::BITS))
+    }
+    #[inline(always)]
+    fn set_fr<T: Scalar>(&mut self, r: u8, v: T) {
+        let f = &mut self.vr[usize::from(r & 15)];
+        let keep = if T::BITS == 128 { 0 } else { u128::MAX >> T::BITS };
+        *f = *f & keep | v.widen() << (128 - T::BITS);
+    }
+    #[inline(always)]
+    fn vr(&mut self, v: u8) -> u128 {
+        self.vr[usize::from(v & 31)]
+    }
+    #[inline(always)]
+    fn set_vr(&mut self, v: u8, value: u128) {
+        self.vr[usize::from(v & 31)] = value;
+    }
+
+    #[inline(always)]
+    fn zext<F: Scalar, T: Scalar>(&mut self, v: F) -> T {
+        T::truncate(v.widen())
+    }
+    #[inline(always)]
+    fn sext<F: Scalar, T: Scalar>(&mut self, v: F) -> T {
+        T::truncate(v.widen_signed() as u128)
+    }
+    #[inline(always)]
+    fn trunc<F: Scalar, T: Scalar>(&mut self, v: F) -> T {
+        T::truncate(v.widen())
+    }
+
+    #[inline(always)]
+    fn add<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.add(b)
+    }
+    #[inline(always)]
+    fn sub<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.sub(b)
+    }
+    #[inline(always)]
+    fn mul<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.mul(b)
+    }
+    #[inline(always)]
+    fn add_signed<T: Scalar>(&mut self, a: T, b: T) -> (T, bool) {
+        a.signed_add(b)
+    }
+    #[inline(always)]
+    fn sub_signed<T: Scalar>(&mut self, a: T, b: T) -> (T, bool) {
+        a.signed_sub(b)
+    }
+    #[inline(always)]
+    fn mul_signed<T: Scalar>(&mut self, a: T, b: T) -> (T, bool) {
+        a.signed_mul(b)
+    }
+    #[inline(always)]
+    fn add_carry<T: Scalar>(&mut self, a: T, b: T) -> (T, bool) {
+        a.carrying_add(b)
+    }
+    #[inline(always)]
+    fn sub_borrow<T: Scalar>(&mut self, a: T, b: T) -> (T, bool) {
+        a.borrowing_sub(b)
+    }
+    #[inline(always)]
+    fn and<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.and(b)
+    }
+    #[inline(always)]
+    fn or<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.or(b)
+    }
+    #[inline(always)]
+    fn xor<T: Scalar>(&mut self, a: T, b: T) -> T {
+        a.xor(b)
+    }
+    #[inline(always)]
+    fn not<T: Scalar>(&mut self, a: T) -> T {
+        a.not()
+    }
+    #[inline(always)]
+    fn shl<T: Scalar>(&mut self, a: T, amount: u32) -> T {
+        a.shl(amount)
+    }
+    #[inline(always)]
+    fn shr<T: Scalar>(&mut self, a: T, amount: u32) -> T {
+        a.shr(amount)
+    }
+    #[inline(always)]
+    fn sar<T: Scalar>(&mut self, a: T, amount: u32) -> T {
+        a.sar(amount)
+    }
+    #[inline(always)]
+    fn rotl<T: Scalar>(&mut self, a: T, amount: u32) -> T {
+        a.rotate_left(amount)
+    }
+    #[inline(always)]
+    fn leading_zeros<T: Scalar>(&mut self, a: T) -> T {
+        T::truncate(u128::from(a.leading_zeros()))
+    }
+    #[inline(always)]
+    fn trailing_zeros<T: Scalar>(&mut self, a: T) -> T {
+        T::truncate(u128::from(a.trailing_zeros()))
+    }
+    #[inline(always)]
+    fn count_ones<T: Scalar>(&mut self, a: T) -> T {
+        T::truncate(u128::from(a.count_ones()))
+    }
+    #[inline(always)]
+    fn swap_bytes<T: Scalar>(&mut self, a: T) -> T {
+        a.swap_bytes()
+    }
+
+    #[inline(always)]
+    fn eq<T: Scalar>(&mut self, a: T, b: T) -> bool {
+        a == b
+    }
+    #[inline(always)]
+    fn lt_signed<T: Scalar>(&mut self, a: T, b: T) -> bool {
+        a.signed_lt(b)
+    }
+    #[inline(always)]
+    fn lt<T: Scalar>(&mut self, a: T, b: T) -> bool {
+        a < b
+    }
+    #[inline(always)]
+    fn known(&mut self, c: bool) -> bool {
+        c
+    }
+    #[inline(always)]
+    fn not_cond(&mut self, c: bool) -> bool {
+        !c
+    }
+    #[inline(always)]
+    fn both(&mut self, a: bool, b: bool) -> bool {
+        a & b
+    }
+    #[inline(always)]
+    fn either(&mut self, a: bool, b: bool) -> bool {
+        a | b
+    }
+    #[inline(always)]
+    fn select<T: Scalar>(&mut self, c: bool, a: T, b: T) -> T {
+        if c { a } else { b }
+    }
+
+    #[inline(always)]
+    fn cc_zero<T: Scalar>(&mut self, v: T) {
+        self.cc = u8::from(v != T::default());
+    }
+    #[inline(always)]
+    fn cc_signed<T: Scalar>(&mut self, v: T) {
+        self.cc = u8::from(v.signed_lt(T::default())) | u8::from(T::default().signed_lt(v)) << 1;
+    }
+    #[inline(always)]
+    fn cc_signed_overflow<T: Scalar>(&mut self, v: T, overflow: bool) {
+        self.cc_signed(v);
+        self.cc |= u8::from(overflow) * 3;
+    }
+    #[inline(always)]
+    fn cc_add_logical<T: Scalar>(&mut self, v: T, carry: bool) {
+        self.cc = u8::from(v != T::default()) | u8::from(carry) << 1;
+    }
+    #[inline(always)]
+    fn cc_subtract_logical<T: Scalar>(&mut self, v: T, borrow: bool) {
+        self.cc = u8::from(v != T::default()) | u8::from(!borrow) << 1;
+    }
+    #[inline(always)]
+    fn cc_compare_signed<T: Scalar>(&mut self, a: T, b: T) {
+        self.cc = u8::from(a.signed_lt(b)) | u8::from(b.signed_lt(a)) << 1;
+    }
+    #[inline(always)]
+    fn cc_compare<T: Scalar>(&mut self, a: T, b: T) {
+        self.cc = u8::from(a < b) | u8::from(b < a) << 1;
+    }
+    #[inline(always)]
+    fn cc_test_under_mask<T: Scalar>(&mut self, bits: T, mask: T, leftmost: bool) {
+        self.cc = if bits == T::default() {
+            0
+        } else if bits == mask {
+            3
+        } else {
+            1 + u8::from(leftmost && bits.leading_zeros() == mask.leading_zeros())
+        };
+    }
+    #[inline(always)]
+    fn set_cc(&mut self, cc: u8) {
+        self.cc = cc;
+    }
+    #[inline(always)]
+    fn cc(&mut self) -> u8 {
+        self.cc
+    }
+    #[inline(always)]
+    fn cc_is(&mut self, mask: u8) -> bool {
+        (mask << (self.cc & 3)) & 8 != 0
+    }
+
+    #[inline(always)]
+    fn wrap(&mut self, address: u64) -> u64 {
+        address & self.address_mask
+    }
+    #[inline(always)]
+    fn load<T: Scalar>(&mut self, ea: Ea<u64>) -> Result<T, Exit> {
+        Cpu::load(self, ea.address, ea.ar)
+    }
+    #[inline(always)]
+    fn store<T: Scalar>(&mut self, ea: Ea<u64>, v: T) -> Result<(), Exit> {
+        Cpu::store(self, ea.address, ea.ar, v)
+    }
+    #[inline(always)]
+    fn probe_store(&mut self, ea: Ea<u64>, length: u64) -> Result<(), Exit> {
+        self.probe(AddressSpace::Logical(ea.ar), ea.address, length, Access::Store)
+    }
+    #[inline(always)]
+    fn load_relative<T: Scalar>(&mut self, o: &Operands) -> Result<T, Exit> {
+        let address = self.relative_address(o);
+        // Relative operands are in the instruction space; in most modes that is the operand space too.
+        if self.operands_beside_instructions() {
+            return Cpu::load(self, address, 0);
+        }
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..T::BYTES as usize];
+        self.read_bytes(AddressSpace::Instruction, address, bytes)?;
+        // SAFETY: the slice has as many bytes as the type.
+        Ok(unsafe { T::read_be(bytes.as_ptr()) })
+    }
+    #[inline(always)]
+    fn compare_and_swap<T: Scalar>(&mut self, ea: Ea<u64>, expected: T, new: T) -> Result<(T, bool), Exit> {
+        if ea.address & (T::BYTES - 1) != 0 {
+            return Err(Exit::SPECIFICATION);
+        }
+        let host: NonNull<u8> = self.host(AddressSpace::Logical(ea.ar), ea.address, Access::Store)?;
+        Ok(crate::semantics::interlocked::compare_exchange(host, expected, new))
+    }
+    #[inline(always)]
+    fn raise_if(&mut self, c: bool, code: ProgramCode) -> Result<(), Exit> {
+        if c { Err(Exit::Program(code)) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn fixed_point_overflow(&mut self, c: bool) -> Result<(), Exit> {
+        if c && self.psw.program_mask() & 8 != 0 {
+            return Err(Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW));
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn relative_address(&mut self, o: &Operands) -> u64 {
+        self.relative_base(o).wrapping_add(o.relative() as u64) & self.address_mask
+    }
+    #[inline(always)]
+    fn next_sequential(&mut self, o: &Operands) -> u64 {
+        Cpu::next_sequential(self, o)
+    }
+    #[inline(always)]
+    fn set_link(&mut self, r: u8, o: &Operands) {
+        let next = Cpu::next_sequential(self, o);
+        match self.address_mask {
+            u64::MAX => self.set_gr(r, next),
+            0x7FFF_FFFF => self.set_gr(r, next as u32 | 0x8000_0000),
+            _ => self.set_gr(r, next as u32),
+        }
+    }
+    #[inline(always)]
+    fn branch_if(&mut self, c: bool, target: u64) -> Result<(), Exit> {
+        if c {
+            self.next_ia = target & self.address_mask;
+            return Err(Exit::Branch);
+        }
+        Ok(())
+    }
+    #[inline(always)]
+    fn branch_relative_if(&mut self, c: bool, o: &Operands) -> Result<(), Exit> {
+        if c {
+            self.next_ia = self.relative_address(o);
+            return Err(Exit::Branch);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn require_supervisor(&mut self) -> Result<(), Exit> {
+        if self.psw.has(PswMask::PROBLEM) { Err(Exit::PRIVILEGED_OPERATION) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn require_vector(&mut self) -> Result<(), Exit> {
+        let both = Cr0::AFP_REGISTER.bits() | Cr0::VECTOR.bits();
+        if self.cr[0] & both != both {
+            return Err(crate::semantics::data_exception(self, 0xFE));
+        }
+        Ok(())
+    }
+    #[inline(always)]
+    fn require_afp(&mut self, dxc: u8) -> Result<(), Exit> {
+        if self.cr[0] & Cr0::AFP_REGISTER.bits() == 0 {
+            return Err(crate::semantics::data_exception(self, dxc));
+        }
+        Ok(())
+    }
+    #[inline(always)]
+    fn serialize(&mut self) -> Result<(), Exit> {
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        if self.attention().pending() == 0 { Ok(()) } else { Err(Exit::Synchronize) }
+    }
+    #[inline(always)]
+    fn vector(&mut self, op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
+        lanes::apply(op, es, a, b)
+    }
+    #[inline(always)]
+    fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit> {
+        f(self, o)
+    }
+}

@@ -1,0 +1,92 @@
+//! Where the semantics of each instruction are: one file an idea, each with a `semantics!` table from mnemonic to function.
+//! A mnemonic in none of the tables is not implemented and gives an operation exception.
+//! Source: Principles of Operation, chapters 7 (General) onwards; each file names its chapter.
+
+use softsie_cpu::{Cpu, Exit, Handler, ProgramCode};
+use softsie_isa::{Op, Operands};
+
+use crate::machine::Machine;
+
+/// A simple instruction over an engine.
+pub type Simple<M> = fn(&mut M, &Operands) -> Result<(), Exit>;
+
+/// Declares a file's instructions. `simple` ones are generic functions, `AR => add[u32]` stands for `add::<M, u32>`; `heavy`
+/// ones are functions on the CPU.
+macro_rules! semantics {
+    (simple { $($s:ident => $sf:ident $([$($g:tt)*])?),* $(,)? } heavy { $($h:ident => $hf:ident $([$($hg:tt)*])?),* $(,)? }) => {
+        /// The simple instructions of this file.
+        #[allow(unreachable_code)] // of a file that has none
+        pub(crate) fn simple<M: $crate::machine::Machine>(op: softsie_isa::Op) -> Option<$crate::semantics::Simple<M>> {
+            Some(match op {
+                $(softsie_isa::Op::$s => $sf::<M, $($($g)*)?>,)*
+                _ => return None,
+            })
+        }
+
+        /// The heavy instructions of this file.
+        #[allow(unreachable_code)]
+        pub(crate) fn heavy(op: softsie_isa::Op) -> Option<softsie_cpu::Handler> {
+            Some(match op {
+                $(softsie_isa::Op::$h => $hf $(::<$($hg)*>)?,)*
+                _ => return None,
+            })
+        }
+    };
+}
+
+/// The list of files: everything that asks all of them is made from it.
+macro_rules! files {
+    ($($file:ident),* $(,)?) => {
+        $(mod $file;)*
+
+        /// The semantics of a simple instruction for an engine.
+        pub fn simple<M: Machine>(op: Op) -> Option<Simple<M>> {
+            None$(.or_else(|| $file::simple::<M>(op)))*
+        }
+
+        /// The function of a heavy instruction.
+        pub fn heavy(op: Op) -> Option<Handler> {
+            None$(.or_else(|| $file::heavy(op)))*
+        }
+    };
+}
+
+pub(crate) mod interlocked;
+pub mod lanes;
+
+files! {
+    add_subtract,
+    branch,
+    compare,
+    compare_swap,
+    execute,
+    load_store,
+    psw_control,
+    rotate_select,
+    storage_to_storage,
+    vector_integer,
+}
+
+/// Whether an instruction has semantics.
+pub fn is_implemented(op: Op) -> bool {
+    simple::<Cpu>(op).is_some() || heavy(op).is_some()
+}
+
+/// Whether a model can have facility `facility`: every instruction that needs it is implemented.
+pub fn facility_is_complete(facility: u16) -> bool {
+    softsie_isa::ROWS.iter().filter(|r| r.facilities.contains(&facility)).all(|r| is_implemented(r.op))
+}
+
+/// The handler of instructions without semantics.
+pub(crate) fn operation_exception(_: &mut Cpu, _: &Operands) -> Result<(), Exit> {
+    Err(Exit::OPERATION)
+}
+
+/// A data exception with data-exception code `dxc`, which goes to the FPC too when AFP registers are available.
+pub(crate) fn data_exception(cpu: &mut Cpu, dxc: u8) -> Exit {
+    cpu.program.dxc = dxc;
+    if cpu.cr0().contains(softsie_cpu::Cr0::AFP_REGISTER) {
+        cpu.fpc = cpu.fpc & !0xFF00 | u32::from(dxc) << 8;
+    }
+    Exit::Program(ProgramCode::DATA)
+}
