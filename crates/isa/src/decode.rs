@@ -40,16 +40,7 @@ mod tests {
     #[test]
     fn every_row_decodes_to_itself() {
         for row in crate::ROWS.iter() {
-            let mut text = 0u64;
-            let digits: Vec<u64> =
-                row.opcode.chars().filter(|c| *c != '.').map(|c| u64::from(c.to_digit(16).unwrap())).collect();
-            text |= (digits[0] << 60) | (digits[1] << 56);
-            match digits.len() {
-                3 => text |= digits[2] << 48,
-                4 if row.opcode.contains('.') => text |= (digits[2] << 20) | (digits[3] << 16),
-                4 => text |= (digits[2] << 52) | (digits[3] << 48),
-                _ => {}
-            }
+            let text = row.op.text();
             assert_eq!(decode(text), Some(row.op), "{}", row.mnemonic);
             assert_eq!(instruction_length((text >> 56) as u8), row.format.layout().length, "{}", row.mnemonic);
         }

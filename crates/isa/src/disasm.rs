@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 
 use crate::decode::{decode, instruction_length};
-use crate::table::{Extended, FieldName, FixedField, FormatLayout, Op, Operand};
+use crate::table::{Extended, FieldName, FormatLayout, Op, Operand};
 
 /// One disassembled instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +61,9 @@ fn instruction(op: Op, text: u64, address: u64) -> String {
         None => (row.mnemonic, row.operands, row.optional, text),
     };
     let (required, optional) = operands.split_at(operands.len() - usize::from(optional));
-    // Optional operands are left out from the end while they are zero.
-    let zero = optional.iter().rev().take_while(|o| layout.get(text, o.field()) == 0).count();
+    // Optional operands are left out from the end while they are zero; storage (of NOP) is always printed.
+    let is_left_out = |o: &&Operand| !matches!(o, Operand::Storage { .. }) && layout.get(text, o.field()) == 0;
+    let zero = optional.iter().rev().take_while(is_left_out).count();
     let mut out = mnemonic.to_owned();
     for (n, operand) in required.iter().chain(&optional[..optional.len() - zero]).enumerate() {
         out.push(if n == 0 { '\t' } else { ',' });
@@ -77,27 +78,6 @@ fn instruction(op: Op, text: u64, address: u64) -> String {
 fn spelling(op: Op, layout: &FormatLayout, text: u64) -> Option<&'static Extended> {
     let fits = |e: &&Extended| e.printed && e.fixed.iter().all(|f| f.agrees(layout, text));
     op.extended().iter().filter(fits).max_by_key(|e| e.fixed.iter().map(|f| f.bits(layout)).sum::<u32>())
-}
-
-impl FixedField {
-    /// Whether `text` has the value that the extended mnemonic stands for.
-    pub(crate) fn agrees(&self, layout: &FormatLayout, text: u64) -> bool {
-        let mask = self.mask.map_or(u64::MAX, u64::from);
-        layout.get(text, self.field) & mask == self.value.of(layout, text) & mask
-    }
-
-    /// How many bits it fixes.
-    fn bits(&self, layout: &FormatLayout) -> u32 {
-        self.mask.map_or_else(|| layout.width(self.field), u32::count_ones)
-    }
-
-    /// `text` without the bits that the mnemonic implies, where only some of the field's bits are fixed.
-    fn clear(&self, layout: &FormatLayout, text: u64) -> u64 {
-        match self.mask {
-            Some(mask) => layout.set(text, self.field, layout.get(text, self.field) & !u64::from(mask)),
-            None => text,
-        }
-    }
 }
 
 fn write_operand(out: &mut String, operand: Operand, layout: &FormatLayout, text: u64, address: u64) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Places of operand fields in instruction text: reading and writing a field by name.
 //! Source: Principles of Operation, chapter 5, Instruction Formats; RXB: chapter 21; as written in `table/formats.tbl`.
 
-use crate::table::{Field, FieldName, FormatLayout};
+use crate::table::{Field, FieldName, FixedField, FormatLayout};
 
 impl Field {
     /// The field's bits in `text` (six bytes, left aligned).
@@ -90,5 +90,33 @@ impl FormatLayout {
         let Some(field) = self.field(name) else { return text };
         let text = field.set(text, value);
         field.rxb_bit().map_or(text, |rxb| rxb.set(text, value >> 4))
+    }
+}
+
+impl FixedField {
+    /// Whether `text` has the value that the extended mnemonic stands for.
+    pub fn agrees(&self, layout: &FormatLayout, text: u64) -> bool {
+        let mask = self.mask.map_or(u64::MAX, u64::from);
+        layout.get(text, self.field) & mask == self.value.of(layout, text) & mask
+    }
+
+    /// `text` with the value that the extended mnemonic stands for.
+    pub fn impose(&self, layout: &FormatLayout, text: u64) -> u64 {
+        let mask = self.mask.map_or(u64::MAX, u64::from);
+        let value = self.value.of(layout, text) & mask;
+        layout.set(text, self.field, (layout.get(text, self.field) & !mask) | value)
+    }
+
+    /// How many bits it fixes.
+    pub(crate) fn bits(&self, layout: &FormatLayout) -> u32 {
+        self.mask.map_or_else(|| layout.width(self.field), u32::count_ones)
+    }
+
+    /// `text` without the bits that the mnemonic implies, where only some of the field's bits are fixed.
+    pub(crate) fn clear(&self, layout: &FormatLayout, text: u64) -> u64 {
+        match self.mask {
+            Some(mask) => layout.set(text, self.field, layout.get(text, self.field) & !u64::from(mask)),
+            None => text,
+        }
     }
 }

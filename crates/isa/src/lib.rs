@@ -1,7 +1,8 @@
 //! The s390x instruction set as data: every instruction of the table under `table/` with its format, operands, facility
-//! and class, and what is derived from it: decoder, operand extraction, disassembler, facility names.
+//! and class, and what is derived from it: decoder, operand extraction, disassembler, assembler, facility names.
 //! Depends on nothing. Truth: Principles of Operation, chapter 5 (formats) and appendix B; GNU binutils for spelling.
 
+mod asm;
 mod decode;
 mod disasm;
 mod facility;
@@ -10,6 +11,7 @@ mod names;
 mod operands;
 mod table;
 
+pub use asm::{AsmError, Assembly, assemble, assemble_with_symbols};
 pub use decode::{decode, instruction_length};
 pub use disasm::{Disassembly, disassemble, disassemble_bytes};
 pub use facility::{Facility, facility, facility_name};

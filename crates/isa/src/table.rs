@@ -231,6 +231,20 @@ impl Op {
         &ROWS[self as usize]
     }
 
+    /// Instruction text with the opcode alone, left aligned.
+    pub fn text(self) -> u64 {
+        let digits = self.row().opcode;
+        let number = digits.chars().filter_map(|c| c.to_digit(16)).fold(0, |n, digit| (n << 4) | u64::from(digit));
+        match digits.len() {
+            2 => number << 56,
+            // First byte and bits 12-15.
+            3 => ((number >> 4) << 56) | ((number & 15) << 48),
+            4 => number << 48,
+            // First and last byte, two dots between them.
+            _ => ((number >> 8) << 56) | ((number & 0xFF) << 16),
+        }
+    }
+
     /// Lower-case mnemonic.
     pub fn mnemonic(self) -> &'static str {
         self.row().mnemonic

@@ -1,6 +1,6 @@
 //! Random encodings for the tests that compare with binutils: seeded, so every run sees the same ones.
 
-use softsie_isa::{FieldName, Fixed, Op, Operand, instruction_length};
+use softsie_isa::{FieldName, Op, Operand, instruction_length};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct Random(pub u64);
@@ -16,18 +16,6 @@ impl Random {
     /// True once in `n` times.
     pub fn once_in(&mut self, n: u64) -> bool {
         self.next().is_multiple_of(n)
-    }
-}
-
-/// The instruction text of `op` with all operands zero.
-pub fn opcode_text(op: Op) -> u64 {
-    let digits: Vec<u64> = op.row().opcode.chars().filter_map(|c| c.to_digit(16)).map(u64::from).collect();
-    let text = (digits[0] << 60) | (digits[1] << 56);
-    match digits[2..] {
-        [nibble] => text | (nibble << 48),
-        [high, low] if op.row().opcode.contains('.') => text | (high << 20) | (low << 16),
-        [high, low] => text | (high << 52) | (low << 48),
-        _ => text,
     }
 }
 
@@ -48,7 +36,7 @@ pub fn operand_fields(op: Op) -> Vec<FieldName> {
 /// mnemonic's fixed fields are as it wants them.
 pub fn encoding(op: Op, random: &mut Random) -> u64 {
     let layout = op.row().format.layout();
-    let mut text = opcode_text(op);
+    let mut text = op.text();
     for name in operand_fields(op) {
         let value = match random.next() % 8 {
             0 | 1 => 0,
@@ -60,14 +48,7 @@ pub fn encoding(op: Op, random: &mut Random) -> u64 {
     let extended = op.extended();
     if !extended.is_empty() && random.once_in(2) {
         let chosen = &extended[random.next() as usize % extended.len()];
-        for fixed in chosen.fixed {
-            let value = match fixed.value {
-                Fixed::Value(value) => u64::from(value),
-                Fixed::SameAs(other) => layout.get(text, other),
-            };
-            let mask = fixed.mask.map_or(u64::MAX, u64::from);
-            text = layout.set(text, fixed.field, (layout.get(text, fixed.field) & !mask) | (value & mask));
-        }
+        text = chosen.fixed.iter().fold(text, |text, fixed| fixed.impose(layout, text));
     }
     text
 }
