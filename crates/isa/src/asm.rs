@@ -104,7 +104,7 @@ impl<'s> Program<'s> {
                 _ => offset += self.size(s, n, offset).map_err(error)?,
             }
             if offset > MAX_SIZE {
-                return Err(error(format!("the program grows past {MAX_SIZE} bytes here")));
+                return Err(error(too_long()));
             }
         }
         Ok(())
@@ -143,6 +143,9 @@ impl<'s> Program<'s> {
             let error = |message| AsmError { line: s.line, message };
             let offset = out.len() as i128;
             let size = self.size(s, n, offset).map_err(error)?;
+            if offset + size > MAX_SIZE {
+                return Err(error(too_long()));
+            }
             let environment = self.environment(n, offset);
             match &s.kind {
                 Kind::Label(name) => {
@@ -181,6 +184,10 @@ impl<'s> Program<'s> {
         }
         Ok(out)
     }
+}
+
+fn too_long() -> String {
+    format!("the program grows past {MAX_SIZE} bytes here")
 }
 
 fn non_negative(value: i128, what: &str) -> Result<i128, String> {

@@ -32,6 +32,77 @@ fn what_the_disassembler_prints_assembles_to_the_same_bytes() {
     }
 }
 
+#[test]
+fn no_source_makes_the_assembler_panic() {
+    const PIECES: &[&str] = &[
+        "lg",
+        "mvc",
+        "nopr",
+        "j",
+        "vgef",
+        "a",
+        "a:",
+        "1:",
+        "1b",
+        "1f",
+        "9b",
+        ".",
+        ".byte",
+        ".quad",
+        ".ascii",
+        ".asciz",
+        ".space",
+        ".align",
+        ".org",
+        ".equ",
+        "%r1",
+        "%v17",
+        "%r16",
+        "%",
+        "\"",
+        "'",
+        "\\",
+        "/*",
+        "*/",
+        "#",
+        "\n",
+        "\n",
+        ";",
+        "(",
+        ")",
+        ",",
+        ",",
+        "+",
+        "-",
+        "*",
+        "/",
+        "<<",
+        ">>",
+        "~",
+        "0",
+        "1",
+        "64",
+        "0x",
+        "0xffffffffffffffff",
+        "0b",
+        "09",
+        "99999999999999999999",
+        "\"ab\"",
+        "'c'",
+        "é",
+        "\t",
+        "\0",
+    ];
+    let mut random = Random(0x1952);
+    let mut assembled = 0;
+    for _ in 0..50_000 {
+        let pieces = (0..random.next() % 12).map(|_| PIECES[random.next() as usize % PIECES.len()]);
+        let source = pieces.collect::<Vec<_>>().join(if random.once_in(2) { " " } else { "" });
+        assembled += usize::from(assemble(&source, random.next() | 1 << 63).is_ok());
+    }
+    assert!(assembled > 1000, "only {assembled} sources were good: the errors hide the rest of the assembler");
+}
+
 /// A line of assembler source, and what its mnemonic belongs to.
 struct Line {
     source: String,
