@@ -1,0 +1,121 @@
+//! A bare CPU with 1 MiB of storage of its own, and a way to execute exactly one instruction.
+//! Source: the start state that `cases/README.md` promises.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use softsie_cpu::{Attention, Cluster, Cpu, Decoded, Exit, FacilityList, Model, ProgramCode, TimerService};
+use softsie_exec::{DISPATCH, Leave, Observer, run};
+use softsie_mem::Storage;
+
+/// Size of storage.
+pub const STORAGE_SIZE: usize = 0x10_0000;
+
+/// A CPU and its storage.
+pub struct Bare {
+    /// The CPU.
+    pub cpu: Cpu,
+    memory: NonNull<u8>,
+}
+
+/// How one step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The instruction completed.
+    Done,
+    /// A program interruption with this code was taken.
+    Program(ProgramCode),
+    /// The instruction was handed to the host.
+    Intercepted,
+    /// Something else, which a case does not expect.
+    Left(Leave),
+}
+
+struct OneInstruction {
+    seen: bool,
+    program: Option<ProgramCode>,
+}
+
+impl Observer for OneInstruction {
+    const ACTIVE: bool = true;
+
+    fn before(&mut self, _: &Cpu, _: u64, _: &Decoded) -> bool {
+        !std::mem::replace(&mut self.seen, true)
+    }
+
+    fn after(&mut self, cpu: &Cpu, _: u64, _: &Decoded, result: Result<(), Exit>) {
+        // An interruptible instruction goes on.
+        if result == Err(Exit::Again) {
+            self.seen = false;
+        } else if result.is_err() {
+            cpu.attention().raise(Attention::HOST);
+        }
+    }
+
+    fn program_interruption(&mut self, cpu: &Cpu, code: ProgramCode) {
+        self.program = Some(code);
+        cpu.attention().raise(Attention::HOST);
+    }
+}
+
+impl Default for Bare {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bare {
+    /// A CPU in 64-bit mode with every facility whose instructions all exist.
+    pub fn new() -> Bare {
+        let memory = NonNull::from(Box::leak(vec![0u8; STORAGE_SIZE].into_boxed_slice())).cast::<u8>();
+        let storage = Arc::new(Storage::new());
+        // SAFETY: freed in `drop`, after the CPU has been told that the slot is gone.
+        let set = unsafe { storage.set_slot(0, 0, 0, STORAGE_SIZE as u64, memory) };
+        assert!(set.is_ok());
+        let mut facilities = FacilityList::default();
+        for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
+            facilities.set(*f, true);
+        }
+        // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP.
+        for f in [8, 78, 75, 130] {
+            facilities.set(f, true);
+        }
+        let model = Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000 });
+        let cpu = Cpu::new(0, model, storage, Arc::new(Cluster::new()), Arc::new(TimerService::new()), DISPATCH);
+        Bare { cpu, memory }
+    }
+
+    /// Executes the instruction at the PSW's address.
+    pub fn step(&mut self) -> Step {
+        let mut observer = OneInstruction { seen: false, program: None };
+        self.cpu.start_running();
+        let leave = run(&mut self.cpu, &mut observer);
+        self.cpu.stop_running();
+        self.cpu.attention().take(!0);
+        match (leave, observer.program) {
+            (_, Some(code)) => Step::Program(code),
+            (Leave::Attention, None) => Step::Done,
+            // The instruction completed by loading a wait PSW.
+            (Leave::Wait, None) => Step::Done,
+            (Leave::Instruction { .. }, None) => Step::Intercepted,
+            (leave, None) => Step::Left(leave),
+        }
+    }
+
+    /// All of storage.
+    pub fn storage(&self) -> Vec<u8> {
+        let mut bytes = vec![0; STORAGE_SIZE];
+        let read = self.cpu.read_absolute(0, &mut bytes);
+        assert!(read.is_ok());
+        bytes
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.cpu.storage.remove_slot(0);
+        self.cpu.broadcast(softsie_cpu::Request::SlotsChanged);
+        // SAFETY: leaked in `new` with this size; nobody has it any more.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.memory.as_ptr(), STORAGE_SIZE)) });
+    }
+}

@@ -1,0 +1,10 @@
+//! Support for tests that cross crates: a bare CPU with storage, and case files.
+//! Case files are described in `cases/README.md`; their expected values come from the Principles of Operation.
+
+mod bare;
+mod case;
+mod check;
+
+pub use bare::Bare;
+pub use case::{Case, Kind, parse};
+pub use check::check;
