@@ -272,7 +272,7 @@ impl Cpu {
         self.fetch_space = self.spaces.select(fetch);
         self.data_space = if data == fetch { self.fetch_space } else { self.spaces.select(data) };
         // SAFETY: spaces live as long as the CPU.
-        self.tlb = unsafe { (&(*self.data_space).entries).as_ptr() };
+        self.tlb = unsafe { (*self.data_space).entries.as_ptr() };
     }
 
     /// Whether operands and instructions are in the same space, so that the operand TLB serves relative operands.

@@ -31,5 +31,5 @@ pub use lowcore::Lowcore;
 pub use model::{FacilityList, Model};
 pub use psw::{AddressSpaceControl, Psw, PswMask};
 pub use scalar::Scalar;
-pub use state::{AttentionHandle, Cpu, Execute, Statistics};
+pub use state::{AttentionHandle, Cpu, Execute, Interceptions, Statistics};
 pub use tlb::{Space, SpaceKey, TLB_ENTRIES, TlbEntry};

@@ -74,6 +74,8 @@ pub trait Scalar: Copy + Eq + Ord + Debug + Default + Send + Sync + 'static {
 
 macro_rules! scalar {
     ($($u:ty, $i:ty;)*) => {$(
+        // One macro for all widths: the same cast widens some of them and is plain for others.
+        #[allow(clippy::cast_lossless)]
         impl Scalar for $u {
             const BITS: u32 = <$u>::BITS;
             const BYTES: u64 = (<$u>::BITS / 8) as u64;

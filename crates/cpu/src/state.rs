@@ -28,6 +28,22 @@ pub struct Execute {
     pub length: u8,
 }
 
+/// What the host wants to see happen, in addition to what it always sees. Source: the state description's interception
+/// controls (`ictl`, `lctl`) and intervention requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interceptions {
+    /// PSW mask bits (of [`crate::PswMask`]) that make the CPU leave when any of them is on.
+    pub when_enabled: u64,
+    /// LOAD CONTROL of these registers is intercepted: bit 0x8000 for CR0, 0x4000 for CR1, …
+    pub load_control: u16,
+    /// LOAD PSW in its forms is intercepted.
+    pub load_psw: bool,
+    /// STORE CONTROL is intercepted.
+    pub store_control: bool,
+    /// Operation exceptions are intercepted.
+    pub operation: bool,
+}
+
 /// Counters, for `--stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -96,6 +112,8 @@ pub struct Cpu {
     pub(crate) last_tod: u64,
     /// A timer interruption was pending and enabled in CR0 when last looked at; the PSW may still mask it.
     pub timer_due: bool,
+    /// What the host wants to see.
+    pub interceptions: Interceptions,
     /// Parameters of the program interruption being recognised.
     pub program: ProgramData,
     /// CPU address.
@@ -155,6 +173,7 @@ impl Cpu {
             cpu_timer_since: 0,
             last_tod: 0,
             timer_due: false,
+            interceptions: Interceptions::default(),
             program: ProgramData::default(),
             address,
             model,

@@ -17,10 +17,17 @@ pub enum Leave {
     Wait,
     /// A timer interruption is pending and enabled.
     Timer,
-    /// The PSW has become enabled for interruptions that were not enabled before; somebody asked to know.
+    /// The PSW allows a kind of interruption for which [`softsie_cpu::Interceptions::when_enabled`] asks.
     Enabled,
     /// An instruction for the host to complete. The PSW is past it.
     Instruction {
+        /// Instruction text, left aligned; of the target when executed by EXECUTE.
+        text: u64,
+        /// Length of the EXECUTE-type instruction, 0 when there was none.
+        execute_length: u8,
+    },
+    /// An operation exception that the host wants to see. The PSW is past the instruction.
+    OperationException {
         /// Instruction text, left aligned; of the target when executed by EXECUTE.
         text: u64,
         /// Length of the EXECUTE-type instruction, 0 when there was none.
@@ -114,6 +121,9 @@ fn look_up(cpu: &mut Cpu) -> Option<Leave> {
             return Some(Leave::Timer);
         }
         cpu.arm_timer();
+    }
+    if cpu.psw.mask & cpu.interceptions.when_enabled != 0 {
+        return Some(Leave::Enabled);
     }
     if cpu.psw.has(PswMask::WAIT) {
         return Some(Leave::Wait);
@@ -255,29 +265,44 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
                 return interrupt(cpu, observer, ProgramCode::SPECIFICATION, ilc);
             }
         }
+        Exit::Program(ProgramCode::OPERATION) if cpu.interceptions.operation => {
+            return match intercepted_text(cpu, address, length) {
+                Ok((text, execute_length)) => {
+                    cpu.psw.address = next;
+                    Some(Leave::OperationException { text, execute_length })
+                }
+                Err(exit) => fetch_exception(cpu, observer, address, exit),
+            };
+        }
         Exit::Program(code) => {
             cpu.psw.address = if code.nullifies() { address } else { next };
             return interrupt(cpu, observer, code, length);
         }
         Exit::Intercept => {
-            let execute = cpu.execute.take();
-            cpu.psw.address = next;
-            let (text, execute_length) = match execute {
-                Some(e) => (e.text, length),
-                // The page is fetched from, unless another CPU has changed the tables this very moment: then nothing is
-                // lost by saying so to the guest.
-                None => match cpu.fetch_text(address) {
-                    Ok(text) => (text, 0),
-                    Err(exit) => return fetch_exception(cpu, observer, address, exit),
-                },
+            return match intercepted_text(cpu, address, length) {
+                Ok((text, execute_length)) => {
+                    cpu.psw.address = next;
+                    Some(Leave::Instruction { text, execute_length })
+                }
+                Err(exit) => fetch_exception(cpu, observer, address, exit),
             };
-            return Some(Leave::Instruction { text, execute_length });
         }
         Exit::NoLowcore => return Some(Leave::NoLowcore),
         // Handled where they occur.
         Exit::Branch | Exit::Continue | Exit::Stale | Exit::PageCrossing => cpu.psw.address = cpu.next_ia,
     }
     None
+}
+
+/// Text of an intercepted instruction, and the length of the EXECUTE whose target it was.
+///
+/// The text is fetched again: an access exception can come only of another CPU's changing the tables this very moment, and
+/// then nothing is lost by giving it to the guest.
+fn intercepted_text(cpu: &mut Cpu, address: u64, length: u8) -> Result<(u64, u8), Exit> {
+    match cpu.execute.take() {
+        Some(e) => Ok((e.text, length)),
+        None => Ok((cpu.fetch_text(address)?, 0)),
+    }
 }
 
 /// An exception of the instruction fetch itself.

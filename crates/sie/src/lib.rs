@@ -2,8 +2,10 @@
 //! guest CPU runs, and an interception comes out. May depend on the CPU and on everything below it; knows nothing of KVM.
 //! Truth: the state description and interception codes as Linux KVM uses them; Principles of Operation for the rest.
 
+mod run;
 mod state_description;
 
+pub use run::{Kicker, Leave, ProgramInterruption, Sie};
 pub use state_description::{
     BeU8, BeU16, BeU32, BeU64, CpuFlags, Ecb, Ecb2, Ecb3, Ecd, ExecutionControls, InterceptionControls,
     StateDescription, icpt, icptstatus, lctl,

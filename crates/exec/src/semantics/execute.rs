@@ -42,7 +42,8 @@ fn execute_at(cpu: &mut Cpu, o: &Operands, target: u64) -> Result<(), Exit> {
     let d = cpu.decode_text(text);
     debug_assert!(!matches!(d.operands.op(), Op::EX | Op::EXRL));
     let result = (d.handler)(cpu, &d.operands);
-    if result != Err(Exit::Intercept) {
+    // The host may want to know that an intercepted instruction was executed so.
+    if !matches!(result, Err(Exit::Intercept | Exit::OPERATION)) {
         cpu.execute = None;
     }
     result

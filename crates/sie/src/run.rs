@@ -1,0 +1,274 @@
+//! Running a guest CPU: state description in, interception out. The same function serves the KVM layer and, later, a
+//! guest's own SIE instruction. Source: the state description as Linux KVM uses it; Principles of Operation, chapters 4, 6.
+
+use std::sync::Arc;
+
+use softsie_cpu::{
+    AddressSpace, Attention, AttentionHandle, Cluster, Cpu, Exit, Interceptions, Model, ProgramCode, Psw, PswMask,
+    TimerService,
+};
+use softsie_exec::{DISPATCH, NoObserver, Observer, run};
+use softsie_mem::Storage;
+
+use crate::state_description::{CpuFlags, InterceptionControls, StateDescription, icpt, icptstatus};
+
+/// Why [`Sie::run`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// An interception: the state description says which.
+    Interception,
+    /// Somebody called [`Kicker::kick`], or a timer interruption is to be delivered; no interception code was stored.
+    HostRequest,
+}
+
+/// An exception that a storage access on the guest's behalf met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ProgramInterruption {
+    /// Program-interruption code.
+    pub code: u16,
+    /// Translation-exception identification.
+    pub teid: u64,
+    /// Access register, in access-register mode.
+    pub exception_access_id: u8,
+}
+
+/// Makes a running [`Sie::run`] return soon, or the next one at once.
+#[derive(Clone, Debug)]
+pub struct Kicker(AttentionHandle);
+
+impl Kicker {
+    /// Kicks; from any thread, at any time.
+    pub fn kick(&self) {
+        self.0.raise(Attention::HOST);
+    }
+}
+
+/// One guest CPU. General, access, floating-point and vector registers live in [`Sie::cpu`]; PSW, control registers,
+/// prefix and timers are the state description's while the CPU does not run.
+pub struct Sie {
+    /// The CPU.
+    pub cpu: Cpu,
+}
+
+/// Validity interception: the prefix area is not in storage.
+const VALIDITY_PREFIX: u32 = 0x0037 << 16;
+
+impl Sie {
+    /// A CPU over `storage`. CPUs of one machine share `cluster` and `timers`.
+    pub fn new(
+        storage: Arc<Storage>,
+        model: Arc<Model>,
+        cpu_address: u16,
+        cluster: Arc<Cluster>,
+        timers: Arc<TimerService>,
+    ) -> Sie {
+        Sie { cpu: Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH) }
+    }
+
+    /// A handle that makes the CPU leave.
+    pub fn kicker(&self) -> Kicker {
+        Kicker(self.cpu.attention_handle())
+    }
+
+    /// To be called when the client may have written to guest storage by itself: every code page is compared with its
+    /// bytes before it is executed again.
+    pub fn recheck_code(&mut self) {
+        self.cpu.flush_fetch();
+    }
+
+    /// Runs the CPU until an interception or a request of the host.
+    pub fn run(&mut self, sd: &StateDescription) -> Leave {
+        self.run_observed(sd, &mut NoObserver)
+    }
+
+    /// As [`Sie::run`], showing every instruction to `observer`.
+    pub fn run_observed<O: Observer>(&mut self, sd: &StateDescription, observer: &mut O) -> Leave {
+        let flags = sd.cpu_flags();
+        if flags.contains(CpuFlags::STOP_INT) {
+            return intercept(sd, icpt::STOP);
+        }
+        self.cpu.start_running();
+        self.load(sd);
+        // Intervention requests take effect when the PSW allows that kind of interruption.
+        let mut when = PswMask::empty();
+        when.set(PswMask::EXTERNAL, flags.contains(CpuFlags::EXT_INT));
+        when.set(PswMask::IO, flags.contains(CpuFlags::IO_INT));
+        let controls = sd.interception_controls();
+        self.cpu.interceptions = Interceptions {
+            when_enabled: when.bits(),
+            load_control: sd.lctl.get(),
+            load_psw: controls.contains(InterceptionControls::LPSW),
+            store_control: controls.contains(InterceptionControls::STCTL),
+            operation: controls.contains(InterceptionControls::OPEREXC),
+        };
+        self.cpu.arm_timer();
+        let leave = run(&mut self.cpu, observer);
+        self.store(sd);
+        self.cpu.stop_running();
+        match leave {
+            softsie_exec::Leave::Attention => {
+                self.cpu.attention().take(Attention::HOST | Attention::INTERVENTION);
+                Leave::HostRequest
+            }
+            softsie_exec::Leave::Timer => Leave::HostRequest,
+            softsie_exec::Leave::Wait => intercept(sd, icpt::WAIT),
+            softsie_exec::Leave::Enabled => {
+                let external = self.cpu.psw.has(PswMask::EXTERNAL) && flags.contains(CpuFlags::EXT_INT);
+                intercept(sd, if external { icpt::EXTREQ } else { icpt::IOREQ })
+            }
+            softsie_exec::Leave::Instruction { text, execute_length } => {
+                store_text(sd, text, execute_length);
+                intercept(sd, icpt::INST)
+            }
+            softsie_exec::Leave::OperationException { text, execute_length } => {
+                store_text(sd, text, execute_length);
+                intercept(sd, icpt::OPEREXC)
+            }
+            softsie_exec::Leave::ProgramLoop => {
+                sd.iprcc.set(ProgramCode::SPECIFICATION.0);
+                sd.pgmilc.set(0);
+                intercept(sd, icpt::PROGI)
+            }
+            softsie_exec::Leave::NoLowcore => {
+                sd.ipa.set(0x1000);
+                sd.ipb.set(VALIDITY_PREFIX);
+                intercept(sd, icpt::VALIDITY)
+            }
+        }
+    }
+
+    /// What the state description holds goes into the CPU.
+    fn load(&mut self, sd: &StateDescription) {
+        let cpu = &mut self.cpu;
+        cpu.epoch = sd.epoch.get();
+        cpu.clock_comparator = sd.ckc.get();
+        cpu.set_cpu_timer(sd.cputm.get());
+        cpu.todpr = sd.todpr.get();
+        cpu.breaking_event_address = sd.gbea.get();
+        cpu.program_parameter = sd.pp();
+        self.load_controls(sd);
+        if sd.ihcpu.get() == 0xFFFF {
+            self.cpu.flush_tlb();
+            sd.ihcpu.set(self.cpu.address);
+        }
+    }
+
+    /// The part of [`Sie::load`] that storage accesses depend on.
+    fn load_controls(&mut self, sd: &StateDescription) {
+        let cpu = &mut self.cpu;
+        let prefix = u64::from(sd.prefix());
+        if prefix != cpu.prefix {
+            cpu.set_prefix(prefix);
+        }
+        cpu.psw = Psw::new(sd.gpsw_mask.get(), sd.gpsw_addr.get());
+        let before = cpu.cr;
+        cpu.cr = std::array::from_fn(|n| sd.gcr[n].get());
+        cpu.control_changed(&before);
+        cpu.set_psw(cpu.psw);
+    }
+
+    fn store(&mut self, sd: &StateDescription) {
+        let cpu = &self.cpu;
+        let psw = cpu.current_psw();
+        sd.gpsw_mask.set(psw.mask);
+        sd.gpsw_addr.set(psw.address);
+        for (to, from) in sd.gcr.iter().zip(cpu.cr) {
+            to.set(from);
+        }
+        sd.ckc.set(cpu.clock_comparator);
+        sd.cputm.set(cpu.cpu_timer());
+        sd.todpr.set(cpu.todpr);
+        sd.gbea.set(cpu.breaking_event_address);
+        sd.set_pp(cpu.program_parameter);
+    }
+
+    /// Fetches from guest storage as the guest's PSW and control registers have it; `ar` is the base register's number.
+    ///
+    /// # Errors
+    /// The exception that the guest would get; the buffer's content is then undefined.
+    pub fn read_logical(
+        &mut self,
+        sd: &StateDescription,
+        address: u64,
+        ar: u8,
+        buffer: &mut [u8],
+    ) -> Result<(), ProgramInterruption> {
+        self.access(sd, |cpu| cpu.read_bytes(AddressSpace::Logical(ar), address & cpu.address_mask, buffer))
+    }
+
+    /// Stores into guest storage as the guest's PSW and control registers have it, all or nothing.
+    ///
+    /// # Errors
+    /// The exception that the guest would get; nothing has been stored then.
+    pub fn write_logical(
+        &mut self,
+        sd: &StateDescription,
+        address: u64,
+        ar: u8,
+        bytes: &[u8],
+    ) -> Result<(), ProgramInterruption> {
+        self.access(sd, |cpu| cpu.write_bytes(AddressSpace::Logical(ar), address & cpu.address_mask, bytes))
+    }
+
+    /// Fetches from real storage (prefixing applied).
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn read_real(
+        &mut self,
+        sd: &StateDescription,
+        address: u64,
+        buffer: &mut [u8],
+    ) -> Result<(), ProgramInterruption> {
+        self.access(sd, |cpu| {
+            for (n, byte) in buffer.iter_mut().enumerate() {
+                cpu.read_absolute(cpu.prefixed(address.wrapping_add(n as u64)), std::slice::from_mut(byte))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Stores into real storage (prefixing applied), without regard to protection.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn write_real(&mut self, sd: &StateDescription, address: u64, bytes: &[u8]) -> Result<(), ProgramInterruption> {
+        self.access(sd, |cpu| {
+            // An 8 KiB boundary is the only place where prefixing can tear the range.
+            let first = bytes.len().min((0x2000 - address % 0x2000) as usize);
+            cpu.write_absolute(cpu.prefixed(address), &bytes[..first])?;
+            cpu.write_absolute(cpu.prefixed(address.wrapping_add(first as u64)), &bytes[first..])
+        })
+    }
+
+    fn access(
+        &mut self,
+        sd: &StateDescription,
+        f: impl FnOnce(&mut Cpu) -> Result<(), Exit>,
+    ) -> Result<(), ProgramInterruption> {
+        self.cpu.start_running();
+        self.load_controls(sd);
+        let result = f(&mut self.cpu);
+        self.cpu.stop_running();
+        let data = std::mem::take(&mut self.cpu.program);
+        result.map_err(|exit| ProgramInterruption {
+            code: match exit {
+                Exit::Program(code) => code.0,
+                _ => ProgramCode::ADDRESSING.0,
+            },
+            teid: data.teid,
+            exception_access_id: data.exception_access_id,
+        })
+    }
+}
+
+fn intercept(sd: &StateDescription, code: u8) -> Leave {
+    sd.icptcode.set(code);
+    Leave::Interception
+}
+
+fn store_text(sd: &StateDescription, text: u64, execute_length: u8) {
+    sd.ipa.set((text >> 48) as u16);
+    sd.ipb.set((text >> 16) as u32);
+    sd.icptstatus.set(if execute_length == 0 { 0 } else { icptstatus::executed(execute_length) });
+}
