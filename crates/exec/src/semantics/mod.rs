@@ -56,14 +56,20 @@ pub mod lanes;
 
 files! {
     add_subtract,
+    bfp,
+    bfp_convert,
     branch,
     compare,
     compare_swap,
     execute,
+    fp_control,
+    fp_support,
     load_store,
     psw_control,
     rotate_select,
     storage_to_storage,
+    vector_fp,
+    vector_fp_convert,
     vector_integer,
 }
 
