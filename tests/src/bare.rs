@@ -103,7 +103,7 @@ impl Bare {
     }
 
     /// All of storage.
-    pub fn storage(&self) -> Vec<u8> {
+    pub fn storage(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; STORAGE_SIZE];
         let read = self.cpu.read_absolute(0, &mut bytes);
         assert!(read.is_ok());

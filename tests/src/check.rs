@@ -114,18 +114,10 @@ struct Picture {
     storage: Vec<u8>,
 }
 
-fn picture(bare: &Bare) -> Picture {
+fn picture(bare: &mut Bare) -> Picture {
+    let storage = bare.storage();
     let c = &bare.cpu;
-    Picture {
-        gr: c.gr,
-        ar: c.ar,
-        cr: c.cr,
-        vr: c.vr,
-        fpc: c.fpc,
-        prefix: c.prefix,
-        psw: c.current_psw(),
-        storage: bare.storage(),
-    }
+    Picture { gr: c.gr, ar: c.ar, cr: c.cr, vr: c.vr, fpc: c.fpc, prefix: c.prefix, psw: c.current_psw(), storage }
 }
 
 fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
@@ -177,9 +169,9 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
     }
     cpu.flush_tlb();
     cpu.set_psw(cpu.current_psw());
-    let mut expected = picture(&bare);
+    let mut expected = picture(&mut bare);
     let step = bare.step();
-    let mut actual = picture(&bare);
+    let mut actual = picture(&mut bare);
 
     // What should be there now.
     let next = start + u64::from(length);

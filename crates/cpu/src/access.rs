@@ -178,7 +178,7 @@ impl Cpu {
             }
             _ => {
                 let key = self.space_key(space, address, access)?;
-                self.spaces.select(key)
+                self.select(key)
             }
         };
         let tag = address & !(PAGE_SIZE - 1);
@@ -215,7 +215,7 @@ impl Cpu {
         access: Access,
     ) -> Result<(NonNull<u8>, u64), Exit> {
         let key = self.space_key(space, address, access)?;
-        let selected = self.spaces.select(key);
+        let selected = self.select(key);
         self.fill(selected, space, address, access)
     }
 
@@ -252,6 +252,10 @@ impl Cpu {
         Ok(SpaceKey { asce, real: false, ..real })
     }
 
+    fn select(&mut self, key: SpaceKey) -> *mut Space {
+        self.spaces.select(key, [self.fetch_space, self.data_space])
+    }
+
     /// The spaces for operands and instructions that the PSW and control registers now name become current.
     pub fn select_spaces(&mut self) {
         let key = self.psw.key();
@@ -269,8 +273,8 @@ impl Cpu {
             let real = SpaceKey { real: true, access_register: false, access_key: key, asce: 0 };
             (real, real)
         };
-        self.fetch_space = self.spaces.select(fetch);
-        self.data_space = if data == fetch { self.fetch_space } else { self.spaces.select(data) };
+        self.fetch_space = self.select(fetch);
+        self.data_space = if data == fetch { self.fetch_space } else { self.select(data) };
         // SAFETY: spaces live as long as the CPU.
         self.tlb = unsafe { (*self.data_space).entries.as_ptr() };
     }
@@ -403,25 +407,60 @@ impl Cpu {
         Exit::Program(code)
     }
 
+    /// Host address of a byte of absolute storage, good to the end of its page. Keys and protection do not apply, but
+    /// references and changes are recorded, and before a store decoded code of the page is dropped.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn absolute_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
+        let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(ProgramCode::ADDRESSING)) };
+        let host = page.host;
+        page.state.or_key(StorageKey::REFERENCE | if access == Access::Store { StorageKey::CHANGE } else { 0 });
+        if access == Access::Store {
+            page.state.set_marks(PageMarks::DIRTY);
+            if page.state.is_code() {
+                self.store_into_code(absolute & !(PAGE_SIZE - 1));
+            }
+        }
+        // SAFETY: the offset is within the page.
+        Ok(unsafe { host.add((absolute % PAGE_SIZE) as usize) })
+    }
+
     /// Copies from absolute storage.
     ///
     /// # Errors
     /// Addressing exception.
-    pub fn read_absolute(&self, absolute: u64, bytes: &mut [u8]) -> Result<(), Exit> {
-        self.storage.read(absolute, bytes).map_err(|_| Exit::Program(ProgramCode::ADDRESSING))
+    pub fn read_absolute(&mut self, absolute: u64, bytes: &mut [u8]) -> Result<(), Exit> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = absolute.wrapping_add(done as u64);
+            let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
+            let host = self.absolute_host(at, Access::Fetch)?;
+            // SAFETY: `host` is good to the end of its page, where `piece` ends at the latest.
+            unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
+            done += piece;
+        }
+        Ok(())
     }
 
-    /// Copies to absolute storage; decoded code of the pages is dropped.
+    /// Copies to absolute storage, all or nothing; decoded code of the pages is dropped.
     ///
     /// # Errors
-    /// Addressing exception.
+    /// Addressing exception; nothing has been stored then.
     pub fn write_absolute(&mut self, absolute: u64, bytes: &[u8]) -> Result<(), Exit> {
-        self.storage.write(absolute, bytes).map_err(|_| Exit::Program(ProgramCode::ADDRESSING))?;
-        if self.storage.touches_code(absolute, bytes.len()) {
-            let first = absolute & !(PAGE_SIZE - 1);
-            for page in (first..absolute + bytes.len() as u64).step_by(PAGE_SIZE as usize) {
-                self.store_into_code(page);
+        for page in (absolute & !(PAGE_SIZE - 1)..absolute + bytes.len() as u64).step_by(PAGE_SIZE as usize) {
+            if self.slots.page(page).is_none() {
+                return Err(Exit::Program(ProgramCode::ADDRESSING));
             }
+        }
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = absolute.wrapping_add(done as u64);
+            let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
+            let host = self.absolute_host(at, Access::Store)?;
+            // SAFETY: as in `read_absolute`.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr().add(done), host.as_ptr(), piece) };
+            done += piece;
         }
         Ok(())
     }

@@ -221,18 +221,20 @@ impl Cpu {
     /// Decodes from `address` in the current page to the end of its straight-line run.
     #[cold]
     fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
-        // SAFETY: `run_page` is a page of this CPU's cache; no other reference to it is live here.
-        let page = unsafe { &mut *self.run_page };
-        if !page.valid {
+        // SAFETY: `run_page` is a page of this CPU's cache.
+        let (valid, absolute) = unsafe { ((*self.run_page).valid, (*self.run_page).absolute) };
+        if !valid {
             // From now on stores must be noticed: first make it so everywhere, then look at the bytes.
             let slots = self.slots.clone();
-            let Some(storage) = slots.page(page.absolute) else {
+            let Some(storage) = slots.page(absolute) else {
                 return Err(Exit::Program(crate::ProgramCode::ADDRESSING));
             };
             storage.state.set_marks(PageMarks::CODE);
-            self.broadcast(crate::Request::ForbidDirectStores(page.absolute));
-            self.copy_text(page, storage);
+            self.broadcast(crate::Request::ForbidDirectStores(absolute));
+            self.copy_text(storage);
         }
+        // SAFETY: as above; no other reference to the page is live from here on.
+        let page = unsafe { &mut *self.run_page };
         self.statistics.decoded_runs += 1;
         let first = page.decoded.len();
         let mut offset = (address & 0xFFF) as usize;
@@ -262,7 +264,10 @@ impl Cpu {
         Ok(unsafe { page.decoded.as_ptr().add(first) })
     }
 
-    fn copy_text(&self, page: &mut CodePage, storage: Page<'_>) {
+    /// Makes the current page valid with the bytes that storage has now.
+    fn copy_text(&mut self, storage: Page<'_>) {
+        // SAFETY: `run_page` is a page of this CPU's cache; no other reference to it is live here.
+        let page = unsafe { &mut *self.run_page };
         // SAFETY: 4096 readable bytes of client memory; the copy does not overlap them.
         unsafe { ptr::copy_nonoverlapping(storage.host.as_ptr(), page.copy.as_mut_ptr(), PAGE_SIZE as usize) };
         page.entries.fill(0);

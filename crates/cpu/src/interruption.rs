@@ -46,7 +46,7 @@ impl Cpu {
     ///
     /// # Errors
     /// [`Exit::NoLowcore`] when the prefix area is not in storage.
-    pub fn read_lowcore<T: Scalar>(&self, real: u64) -> Result<T, Exit> {
+    pub fn read_lowcore<T: Scalar>(&mut self, real: u64) -> Result<T, Exit> {
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..T::BYTES as usize];
         self.read_absolute(self.prefix + real, bytes).map_err(|_| Exit::NoLowcore)?;

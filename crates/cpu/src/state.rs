@@ -259,7 +259,10 @@ impl Cpu {
 
     /// The instruction length that an interruption after the instruction shows: the EXECUTE's for a target.
     pub fn interruption_length(&self, o: &Operands) -> u8 {
-        self.execute.map_or(o.length(), |e| e.length)
+        match self.execute {
+            None => o.length(),
+            Some(e) => e.length,
+        }
     }
 
     /// Address of the next sequential instruction, in the current addressing mode.

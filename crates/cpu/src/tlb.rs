@@ -89,7 +89,8 @@ impl Space {
 
 /// All spaces of one CPU.
 pub(crate) struct Spaces {
-    /// Boxed, because the CPU points into the current ones.
+    /// Boxed, because the CPU points into the current ones while the list grows.
+    #[allow(clippy::vec_box)]
     list: Vec<Box<Space>>,
     clock: u64,
 }
@@ -99,8 +100,8 @@ impl Spaces {
         Spaces { list: Vec::with_capacity(SPACES), clock: 0 }
     }
 
-    /// The space for `key`, made (in place of the least recently used one) when there is none.
-    pub(crate) fn select(&mut self, key: SpaceKey) -> *mut Space {
+    /// The space for `key`, made (in place of the least recently used one, but never one of `current`) when there is none.
+    pub(crate) fn select(&mut self, key: SpaceKey, current: [*mut Space; 2]) -> *mut Space {
         self.clock += 1;
         let index = match self.list.iter().position(|s| s.key == key) {
             Some(i) => i,
@@ -109,8 +110,11 @@ impl Spaces {
                 self.list.len() - 1
             }
             None => {
-                // The current fetch space was selected with one of the two latest clock values and is never the oldest.
-                let oldest = self.list.iter().enumerate().min_by_key(|(_, s)| s.last_use).map_or(0, |(i, _)| i);
+                let replaceable = |s: &Space| !current.iter().any(|c| std::ptr::eq(c.cast_const(), s));
+                let oldest = (0..self.list.len())
+                    .filter(|i| replaceable(&self.list[*i]))
+                    .min_by_key(|i| self.list[*i].last_use)
+                    .unwrap_or(0);
                 self.list[oldest].flush();
                 self.list[oldest].key = key;
                 oldest
