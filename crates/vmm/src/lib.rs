@@ -1,1 +1,12 @@
-//! x
+//! The launcher: a machine around the CPUs that KVM gives. It loads images, answers what KVM leaves to its client (service
+//! calls, DIAGNOSE, SIGP orders, STSI), runs one thread per CPU, joins the guest's console to a terminal, and reports.
+//! It is nothing but a KVM client: of the crates below it sees `kvm` alone, besides `isa` for disassembly.
+//! Truth: the Principles of Operation; QEMU's s390-ccw-virtio machine and Linux's drivers for what guests expect.
+
+mod ebcdic;
+mod error;
+mod load;
+mod storage;
+
+pub use error::{Error, Result};
+pub use storage::parse_size;
