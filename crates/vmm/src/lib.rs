@@ -3,10 +3,27 @@
 //! It is nothing but a KVM client: of the crates below it sees `kvm` alone, besides `isa` for disassembly.
 //! Truth: the Principles of Operation; QEMU's s390-ccw-virtio machine and Linux's drivers for what guests expect.
 
+mod console;
+mod cpu;
+mod diagnose;
 mod ebcdic;
 mod error;
+mod exit;
+mod guest;
 mod load;
+mod machine;
+mod model;
+mod monitor;
+mod report;
+mod run;
+mod sclp;
+mod sigp;
 mod storage;
+mod stsi;
+mod terminal;
 
 pub use error::{Error, Result};
+pub use machine::{Ending, Identity};
+pub use run::{MAX_CPUS, Options, Outcome, run};
+pub use sclp::ConsoleKind;
 pub use storage::parse_size;

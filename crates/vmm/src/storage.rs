@@ -102,6 +102,7 @@ impl Storage {
     }
 
     /// A word of storage.
+    #[cfg(test)]
     pub(crate) fn read_u32(&self, address: u64) -> Option<u32> {
         let mut buffer = [0; 4];
         self.read(address, &mut buffer)?;

@@ -1,0 +1,2 @@
+# placeholder
+        lghi %r1,0

@@ -1,0 +1,431 @@
+//! The machine: storage, CPUs, service-call processor and console around one KVM virtual machine; one thread per CPU.
+//! It runs until the guest powers itself off, cannot go on, or the user leaves.
+//! Truth: the Principles of Operation, chapter 4 (CPU states, resets); KVM's run loop as a client sees it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use softsie_kvm::abi::{
+    KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
+    KVM_S390_INT_SERVICE, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap,
+    kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
+};
+use softsie_kvm::{Errno, System, Vm};
+
+use crate::console::Console;
+use crate::cpu::{Cpu, Reset};
+use crate::error::Named;
+use crate::load::{ENTRY_MASK, Program};
+use crate::sclp::{Configuration, ConsoleKind, Sclp};
+use crate::storage::Storage;
+use crate::{Error, Result, exit, report};
+
+/// Event bit of the service-signal interruption's parameter: input waits.
+const EVENT_PENDING: u32 = 1;
+/// How long the end of a run waits for a CPU that does not come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a run ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// The guest powered itself off, or stopped all its CPUs.
+    PoweredOff,
+    /// The guest or a CPU cannot go on; the report says where and why.
+    Failed(String),
+    /// The user left.
+    Left,
+}
+
+/// What STSI tells about the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Name of the virtual machine.
+    pub name: Option<String>,
+    /// UUID of the virtual machine.
+    pub uuid: Option<[u8; 16]>,
+}
+
+/// What a machine is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) program: Program,
+    pub(crate) storage: u64,
+    pub(crate) cpus: u16,
+    pub(crate) max_cpus: u16,
+    pub(crate) cpu_model: Option<String>,
+    pub(crate) console_kind: ConsoleKind,
+    pub(crate) identity: Identity,
+}
+
+/// A running machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    vm: Arc<Vm>,
+    pub(crate) cpus: Vec<Cpu>,
+    pub(crate) max_cpus: u16,
+    pub(crate) sclp: Mutex<Sclp>,
+    pub(crate) console: Arc<Console>,
+    pub(crate) identity: Identity,
+    program: Program,
+    /// Held while one CPU changes another; who finds it taken answers "busy".
+    pub(crate) sigp: Mutex<()>,
+    /// Held while all CPUs are kept from running.
+    pausing: Mutex<()>,
+    paused: AtomicBool,
+    operating: AtomicUsize,
+    ended: AtomicBool,
+    ending: Mutex<Option<Ending>>,
+    /// Signalled when `ending` or `watchdog` changes.
+    changed: Condvar,
+    watchdog: Mutex<Option<Instant>>,
+    /// Last, so that it is unmapped after the VM is gone.
+    pub(crate) storage: Storage,
+}
+
+/// All CPUs stand between two runs as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Pause<'a> {
+    machine: &'a Machine,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.machine.paused.store(false, Ordering::SeqCst);
+        for cpu in &self.machine.cpus {
+            let _control = cpu.lock();
+            cpu.notify();
+        }
+    }
+}
+
+impl Machine {
+    /// Builds the machine and loads its program; nothing runs yet.
+    pub(crate) fn new(parts: Parts, console: Arc<Console>) -> Result<Self> {
+        let storage = Storage::new(parts.storage)?;
+        parts.program.load(&storage)?;
+        let system = System::new();
+        let vm = system.create_vm(0).named("KVM_CREATE_VM")?;
+        for cap in [KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_VECTOR_REGISTERS, KVM_CAP_S390_USER_STSI] {
+            // A machine without one of these has fewer features; nothing here depends on them.
+            let _ = vm.enable_cap(&kvm_enable_cap { cap, ..Default::default() });
+        }
+        debug_assert!(system.check_extension(KVM_CAP_S390_MEM_OP) > 0);
+        if let Some(model) = &parts.cpu_model {
+            crate::model::apply(&vm, model)?;
+        }
+        // SAFETY: the mapping belongs to `storage`, which the machine drops after the VM and after its threads ended.
+        unsafe { vm.set_user_memory_region(&storage.slot()) }.named("KVM_SET_USER_MEMORY_REGION")?;
+        let mut cpus = Vec::new();
+        for address in 0..parts.cpus {
+            let vcpu = vm.create_vcpu(u32::from(address)).named("KVM_CREATE_VCPU")?;
+            cpus.push(Cpu::new(vcpu, address));
+        }
+        let configuration = Configuration {
+            storage: parts.storage,
+            cpus: parts.cpus,
+            max_cpus: parts.max_cpus,
+            features: nesting_features(&vm),
+            extended_length: false,
+            diagnose_318: true,
+        };
+        let machine = Self {
+            vm,
+            cpus,
+            max_cpus: parts.max_cpus,
+            sclp: Mutex::new(Sclp::new(configuration, parts.console_kind)),
+            console,
+            identity: parts.identity,
+            program: parts.program,
+            sigp: Mutex::new(()),
+            pausing: Mutex::new(()),
+            paused: AtomicBool::new(false),
+            operating: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+            ending: Mutex::new(None),
+            changed: Condvar::new(),
+            watchdog: Mutex::new(None),
+            storage,
+        };
+        for cpu in &machine.cpus {
+            cpu.own_registers().set_operating(false)?;
+            cpu.own_registers().reset(Reset::Clear)?;
+        }
+        machine.start_program()?;
+        Ok(machine)
+    }
+
+    /// Gives CPU 0 the program's first PSW and lets it operate. All CPUs are stopped.
+    fn start_program(&self) -> Result<()> {
+        let Some(boot) = self.cpus.first() else { return Ok(()) };
+        let mut control = boot.lock();
+        boot.own_registers().set_psw(ENTRY_MASK, self.program.entry());
+        self.set_state(boot, &mut control, true)
+    }
+
+    /// Moves a CPU to the operating or the stopped state.
+    pub(crate) fn set_state(&self, cpu: &Cpu, control: &mut crate::cpu::Control, operating: bool) -> Result<()> {
+        if control.operating == operating {
+            return Ok(());
+        }
+        cpu.own_registers().set_operating(operating)?;
+        control.operating = operating;
+        if operating {
+            self.operating.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.operating.fetch_sub(1, Ordering::SeqCst);
+        }
+        cpu.notify();
+        Ok(())
+    }
+
+    /// Ends the run if no CPU operates any more: nothing could ever start one again.
+    pub(crate) fn check_all_stopped(&self) {
+        if self.operating.load(Ordering::SeqCst) == 0 {
+            self.end(Ending::PoweredOff);
+        }
+    }
+
+    /// Ends the run; the first ending counts.
+    pub(crate) fn end(&self, ending: Ending) {
+        self.ending.lock().get_or_insert(ending);
+        self.ended.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+        for cpu in &self.cpus {
+            let _control = cpu.lock();
+            cpu.vcpu().kick();
+            cpu.notify();
+        }
+    }
+
+    /// Ends the run because of an error of ours or of the KVM interface.
+    pub(crate) fn fail(&self, cpu: &Cpu, error: &Error) {
+        let why = format!("CPU {}: {error}", cpu.address);
+        self.end(Ending::Failed(report::failure(self, cpu.own_registers(), cpu.address, &why)));
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Starts the CPUs' threads.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<Vec<JoinHandle<()>>> {
+        let mut threads = Vec::new();
+        for index in 0..self.cpus.len() {
+            let machine = Arc::clone(self);
+            let thread = std::thread::Builder::new()
+                .name(format!("cpu {index}"))
+                .spawn(move || machine.cpu_thread(index))
+                .map_err(|error| Error::host("cannot start a thread for a CPU", error))?;
+            threads.push(thread);
+        }
+        Ok(threads)
+    }
+
+    /// Waits for the end of the run, watching the watchdog meanwhile.
+    pub(crate) fn wait(&self) -> Ending {
+        let mut ending = self.ending.lock();
+        loop {
+            if let Some(ending) = &*ending {
+                return ending.clone();
+            }
+            let deadline = *self.watchdog.lock();
+            match deadline {
+                None => self.changed.wait(&mut ending),
+                Some(deadline) if deadline > Instant::now() => {
+                    self.changed.wait_until(&mut ending, deadline);
+                }
+                Some(_) => {
+                    *self.watchdog.lock() = None;
+                    drop(ending);
+                    self.console.note("the guest's watchdog expired: restarting the guest");
+                    if let Some(pause) = self.pause(None)
+                        && let Err(error) = self.restart(&pause, true)
+                    {
+                        self.end(Ending::Failed(error.to_string()));
+                    }
+                    ending = self.ending.lock();
+                }
+            }
+        }
+    }
+
+    /// Waits for the CPUs' threads, but not forever.
+    pub(crate) fn join(&self, threads: Vec<JoinHandle<()>>) {
+        let limit = Instant::now() + PATIENCE;
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < limit {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                // A panic of the thread has ended the run with a report of its own.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    fn cpu_thread(self: Arc<Self>, index: usize) {
+        let Some(cpu) = self.cpus.get(index) else { return };
+        let _guard = EndOnPanic { machine: Arc::downgrade(&self), address: cpu.address };
+        loop {
+            match self.await_turn(cpu) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return self.fail(cpu, &error),
+            }
+            let outcome = match cpu.vcpu().run() {
+                Ok(()) => exit::handle(&self, cpu),
+                Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
+                Err(errno) => Err(Error::Kvm { call: "KVM_RUN", errno }),
+            };
+            if let Err(error) = outcome {
+                return self.fail(cpu, &error);
+            }
+        }
+    }
+
+    /// Waits until the CPU may run: operating, and nothing paused. False when the run is over.
+    fn await_turn(&self, cpu: &Cpu) -> Result<bool> {
+        let mut control = cpu.lock();
+        loop {
+            if self.has_ended() {
+                control.parked = true;
+                cpu.notify();
+                return Ok(false);
+            }
+            if let Some(reset) = control.reset.take() {
+                cpu.own_registers().reset(reset)?;
+                self.set_state(cpu, &mut control, false)?;
+                self.check_all_stopped_from(control);
+                control = cpu.lock();
+                continue;
+            }
+            if control.operating && !self.paused.load(Ordering::SeqCst) {
+                control.parked = false;
+                return Ok(true);
+            }
+            control.parked = true;
+            cpu.notify();
+            cpu.wait(&mut control);
+        }
+    }
+
+    /// As `check_all_stopped`, for the holder of a CPU's lock, which `end` takes in turn.
+    pub(crate) fn check_all_stopped_from(&self, control: MutexGuard<'_, crate::cpu::Control>) {
+        drop(control);
+        self.check_all_stopped();
+    }
+
+    /// Brings all CPUs but `except` (the caller's own) between two runs. `None` when another thread is doing so already,
+    /// or the run is over: the caller must then let its own CPU be parked.
+    pub(crate) fn pause(&self, except: Option<&Cpu>) -> Option<Pause<'_>> {
+        let held = self.pausing.try_lock()?;
+        self.paused.store(true, Ordering::SeqCst);
+        let pause = Pause { machine: self, _held: held };
+        for cpu in self.cpus.iter().filter(|cpu| except.is_none_or(|own| own.address != cpu.address)) {
+            let mut control = cpu.lock();
+            while !control.parked {
+                cpu.vcpu().kick();
+                cpu.wait(&mut control);
+            }
+            if self.has_ended() {
+                return None;
+            }
+        }
+        Some(pause)
+    }
+
+    /// Resets the whole machine and starts its program anew. Storage is cleared first if told so.
+    pub(crate) fn restart(&self, _paused: &Pause<'_>, clear: bool) -> Result<()> {
+        self.reset_all(|_| Reset::Clear)?;
+        if clear {
+            self.storage.clear();
+        }
+        self.program.load(&self.storage)?;
+        self.start_program()
+    }
+
+    /// Resets all CPUs, each as `kind` says, and the rest of the machine; all CPUs are stopped afterwards.
+    pub(crate) fn reset_all(&self, kind: impl Fn(&Cpu) -> Reset) -> Result<()> {
+        self.set_watchdog(None);
+        self.sclp.lock().reset();
+        for cpu in &self.cpus {
+            let mut control = cpu.lock();
+            control.reset = None;
+            cpu.own_registers().reset(kind(cpu))?;
+            self.set_state(cpu, &mut control, false)?;
+        }
+        Ok(())
+    }
+
+    /// Arms, moves or disarms the watchdog.
+    pub(crate) fn set_watchdog(&self, time: Option<Duration>) {
+        *self.watchdog.lock() = time.map(|time| Instant::now() + time);
+        // The waiting thread reads the deadline under this lock, so that it cannot miss the change.
+        let _ending = self.ending.lock();
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn watchdog_runs(&self) -> bool {
+        self.watchdog.lock().is_some()
+    }
+
+    /// Makes a service-signal external interruption pending.
+    pub(crate) fn signal_service(&self, parameter: u32) -> Result<()> {
+        let interrupt = kvm_s390_interrupt { r#type: KVM_S390_INT_SERVICE as u32, parm: parameter, parm64: 0 };
+        self.vm.s390_interrupt(&interrupt).named("KVM_S390_INTERRUPT")
+    }
+
+    /// Gives typed bytes to the guest.
+    pub(crate) fn type_in(&self, bytes: &[u8]) -> Result<()> {
+        let listening = self.sclp.lock().events.type_in(bytes);
+        if listening { self.signal_service(EVENT_PENDING) } else { Ok(()) }
+    }
+
+    /// Asks the guest to shut itself down; false when it does not listen for that.
+    pub(crate) fn request_shutdown(&self) -> Result<bool> {
+        let listening = self.sclp.lock().events.request_quiesce();
+        if listening {
+            self.signal_service(EVENT_PENDING)?;
+        }
+        Ok(listening)
+    }
+}
+
+/// The features a guest needs to run guests of its own, as the KVM interface offers them.
+fn nesting_features(vm: &Vm) -> u64 {
+    let mut features = kvm_s390_vm_cpu_feat::default();
+    let attribute = kvm_device_attr {
+        flags: 0,
+        group: KVM_S390_VM_CPU_MODEL,
+        attr: KVM_S390_VM_CPU_MACHINE_FEAT,
+        addr: (&raw mut features).expose_provenance() as u64,
+    };
+    // SAFETY: `addr` points to a writable object of this attribute's type, which lives for the call.
+    match unsafe { vm.get_device_attr(&attribute) } {
+        Ok(()) => features.feat[0],
+        Err(_) => 0,
+    }
+}
+
+/// Ends the run when a CPU's thread panics: a machine with a CPU missing would hang silently.
+struct EndOnPanic {
+    machine: Weak<Machine>,
+    address: u16,
+}
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(machine) = self.machine.upgrade()
+        {
+            machine.end(Ending::Failed(format!(
+                "the thread of CPU {} stopped with a defect of softsie (message above); please report it",
+                self.address
+            )));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The SIGNAL PROCESSOR orders that KVM leaves to its client: those that start, stop, reset or inspect a CPU.
+//! Sense, external call, emergency and sense running never arrive here.
+//! Truth: the Principles of Operation, chapter 4, Multiprocessing (orders, status bits, condition codes).
+
+use softsie_kvm::abi::{KVM_S390_RESTART, KVM_S390_SIGP_STOP, KVM_S390_STOP_FLAG_STORE_STATUS, kvm_s390_interrupt};
+
+use crate::cpu::{Cpu, Reset};
+use crate::error::Named;
+use crate::machine::Machine;
+use crate::{Result, exit::program};
+
+/// Order codes.
+mod order {
+    pub(super) const START: u8 = 0x04;
+    pub(super) const STOP: u8 = 0x05;
+    pub(super) const RESTART: u8 = 0x06;
+    pub(super) const STOP_AND_STORE_STATUS: u8 = 0x09;
+    pub(super) const INITIAL_CPU_RESET: u8 = 0x0b;
+    pub(super) const CPU_RESET: u8 = 0x0c;
+    pub(super) const SET_PREFIX: u8 = 0x0d;
+    pub(super) const STORE_STATUS_AT_ADDRESS: u8 = 0x0e;
+    pub(super) const SET_ARCHITECTURE: u8 = 0x12;
+    pub(super) const STORE_ADDITIONAL_STATUS: u8 = 0x17;
+}
+
+/// Status bits.
+mod status {
+    pub(super) const INCORRECT_STATE: u32 = 0x200;
+    pub(super) const INVALID_PARAMETER: u32 = 0x100;
+    pub(super) const INVALID_ORDER: u32 = 0x002;
+}
+
+/// How an order ends: the condition code, with the status for condition code 1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Accepted,
+    Status(u32),
+    Busy,
+    NotOperational,
+}
+
+/// Carries out the intercepted SIGP of `cpu`.
+pub(crate) fn handle(machine: &Machine, cpu: &Cpu, ipa: u16, ipb: u32) -> Result<()> {
+    let registers = cpu.own_registers();
+    if registers.in_problem_state() {
+        return registers.program_interruption(program::PRIVILEGED);
+    }
+    let r1 = (ipa >> 4 & 15) as u8;
+    let address = registers.gpr((ipa & 15) as u8) as u16;
+    let parameter = registers.gpr(r1 | 1);
+    let code = registers.base_displacement(ipb) as u8;
+    let answer = match (machine.sigp.try_lock(), machine.cpus.get(usize::from(address))) {
+        // Another CPU's order is being carried out, perhaps on this CPU: it must be able to finish.
+        (None, _) => Answer::Busy,
+        (Some(_), None) => Answer::NotOperational,
+        (Some(_held), Some(target)) => carry_out(machine, cpu, target, code, parameter)?,
+    };
+    let registers = cpu.own_registers();
+    match answer {
+        Answer::Accepted => registers.set_cc(0),
+        Answer::Status(status) => {
+            registers.set_gpr(r1, registers.gpr(r1) & !0xffff_ffff | u64::from(status));
+            registers.set_cc(1);
+        }
+        Answer::Busy => registers.set_cc(2),
+        Answer::NotOperational => registers.set_cc(3),
+    }
+    Ok(())
+}
+
+fn carry_out(machine: &Machine, issuer: &Cpu, target: &Cpu, code: u8, parameter: u64) -> Result<Answer> {
+    let itself = issuer.address == target.address;
+    match code {
+        order::START => start(machine, target),
+        order::STOP => stop(target, 0),
+        order::STOP_AND_STORE_STATUS => stop(target, KVM_S390_STOP_FLAG_STORE_STATUS),
+        order::RESTART => {
+            inject(target, KVM_S390_RESTART, 0)?;
+            start(machine, target)
+        }
+        order::INITIAL_CPU_RESET => reset(machine, target, itself, Reset::Initial),
+        order::CPU_RESET => reset(machine, target, itself, Reset::Normal),
+        order::SET_PREFIX => set_prefix(machine, target, parameter),
+        order::STORE_STATUS_AT_ADDRESS => store_status(machine, target, parameter),
+        order::STORE_ADDITIONAL_STATUS => store_additional_status(machine, target, parameter),
+        // z/Architecture is the only mode there is, and every CPU is in it already.
+        order::SET_ARCHITECTURE => Ok(Answer::Status(status::INVALID_PARAMETER)),
+        _ => Ok(Answer::Status(status::INVALID_ORDER)),
+    }
+}
+
+fn inject(target: &Cpu, kind: u64, parm: u32) -> Result<()> {
+    let interrupt = kvm_s390_interrupt { r#type: kind as u32, parm, parm64: 0 };
+    target.vcpu().s390_interrupt(&interrupt).named("KVM_S390_INTERRUPT")
+}
+
+fn start(machine: &Machine, target: &Cpu) -> Result<Answer> {
+    let mut control = target.lock();
+    machine.set_state(target, &mut control, true)?;
+    Ok(Answer::Accepted)
+}
+
+fn stop(target: &Cpu, flags: u32) -> Result<Answer> {
+    let control = target.lock();
+    if !control.operating {
+        if flags & KVM_S390_STOP_FLAG_STORE_STATUS != 0 {
+            let _ = target.vcpu().s390_store_status(softsie_kvm::abi::KVM_S390_STORE_STATUS_NOADDR);
+        }
+        return Ok(Answer::Accepted);
+    }
+    drop(control);
+    match inject(target, KVM_S390_SIGP_STOP, flags) {
+        Ok(()) => Ok(Answer::Accepted),
+        // A stop order is pending already.
+        Err(crate::Error::Kvm { errno: softsie_kvm::Errno::EBUSY, .. }) => Ok(Answer::Busy),
+        Err(error) => Err(error),
+    }
+}
+
+fn reset(machine: &Machine, target: &Cpu, itself: bool, kind: Reset) -> Result<Answer> {
+    let mut control = target.lock();
+    if itself {
+        target.own_registers().reset(kind)?;
+        machine.set_state(target, &mut control, false)?;
+        machine.check_all_stopped_from(control);
+        return Ok(Answer::Accepted);
+    }
+    control.reset = Some(kind);
+    target.vcpu().kick();
+    target.notify();
+    // The order is complete only when the reset is.
+    while control.reset.is_some() && !machine.has_ended() {
+        target.wait(&mut control);
+    }
+    Ok(Answer::Accepted)
+}
+
+/// Runs `action` on a stopped CPU; an operating one is in an incorrect state for the order.
+fn when_stopped(target: &Cpu, action: impl FnOnce(crate::cpu::Registers<'_>) -> Result<Answer>) -> Result<Answer> {
+    let control = target.lock();
+    match target.parked_registers(&control) {
+        Some(registers) if !control.operating => action(registers),
+        // Stopped, but its thread is still on its way: it will be ready for the next attempt.
+        None if !control.operating => Ok(Answer::Busy),
+        _ => Ok(Answer::Status(status::INCORRECT_STATE)),
+    }
+}
+
+fn set_prefix(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
+    let prefix = parameter & 0x7fff_e000;
+    if !machine.storage.contains(prefix, 0x2000) {
+        return Ok(Answer::Status(status::INVALID_PARAMETER));
+    }
+    when_stopped(target, |registers| {
+        registers.set_prefix(prefix);
+        Ok(Answer::Accepted)
+    })
+}
+
+fn store_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
+    let address = parameter & 0x7fff_fe00;
+    if !machine.storage.contains(address, 512) {
+        return Ok(Answer::Status(status::INVALID_PARAMETER));
+    }
+    when_stopped(target, |_| {
+        target.vcpu().s390_store_status(address).named("KVM_S390_STORE_STATUS")?;
+        Ok(Answer::Accepted)
+    })
+}
+
+/// Stores the vector registers; the machine has no guarded storage, whose registers could follow.
+fn store_additional_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
+    let address = parameter & !0x3ff;
+    if !machine.storage.contains(address, 512) {
+        return Ok(Answer::Status(status::INVALID_PARAMETER));
+    }
+    when_stopped(target, |registers| {
+        let bytes: Vec<u8> =
+            registers.get(|run| run.regs().vrs().iter().flatten().flat_map(|half| half.to_be_bytes()).collect());
+        Ok(match machine.storage.write(address, &bytes) {
+            Some(()) => Answer::Accepted,
+            None => Answer::Status(status::INVALID_PARAMETER),
+        })
+    })
+}
