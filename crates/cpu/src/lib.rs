@@ -14,6 +14,7 @@ mod exit;
 mod interruption;
 mod lowcore;
 mod model;
+mod peek;
 mod psw;
 mod scalar;
 mod state;

@@ -10,7 +10,9 @@ mod interpreter;
 mod machine;
 mod operand;
 pub mod semantics;
+mod trace;
 
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, run};
 pub use machine::{Machine, VectorOp};
 pub use operand::Ea;
+pub use trace::{Filter, Tracer};
