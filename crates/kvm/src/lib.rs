@@ -4,7 +4,24 @@
 //! Truth: Linux 6.12 (arch/s390/kvm, virt/kvm) as recorded in the reference of the interface; the Principles of Operation.
 
 pub mod abi;
+mod absent;
+mod attribute;
+mod capability;
+pub mod device;
 mod errno;
+mod intercept;
+mod interrupt;
+mod mem_op;
+mod memory;
+mod model;
+mod one_reg;
+mod page;
+mod peer;
+mod registers;
+mod reset;
+mod run;
+pub mod statistics;
+mod status;
 mod system;
 mod vcpu;
 mod vm;
@@ -13,3 +30,6 @@ pub use errno::{Errno, Result};
 pub use system::System;
 pub use vcpu::Vcpu;
 pub use vm::Vm;
+
+#[cfg(test)]
+mod testing;

@@ -3,17 +3,33 @@
 
 use std::sync::Arc;
 
+use softsie_cpu::FacilityList;
+
 use crate::abi::{KVM_API_VERSION, VCPU_MMAP_SIZE};
+use crate::capability;
 use crate::{Errno, Result, Vm};
 
 /// The system object.
-#[derive(Debug, Default)]
-pub struct System {}
+#[derive(Debug)]
+pub struct System {
+    facilities: FacilityList,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl System {
-    /// Opens the interface.
+    /// Opens the interface over the CPU as it is.
     pub fn new() -> Self {
-        Self {}
+        Self::with_facilities(crate::model::host_facilities())
+    }
+
+    /// Opens the interface over a CPU with these facilities.
+    pub fn with_facilities(facilities: FacilityList) -> Self {
+        Self { facilities }
     }
 
     /// KVM_GET_API_VERSION.
@@ -27,12 +43,20 @@ impl System {
     }
 
     /// KVM_CHECK_EXTENSION.
-    pub fn check_extension(&self, _cap: u32) -> i32 {
-        0
+    pub fn check_extension(&self, cap: u32) -> i32 {
+        capability::check(cap, &self.facilities)
     }
 
-    /// KVM_CREATE_VM; type 0 is the only one a client needs.
-    pub fn create_vm(&self, _vm_type: u64) -> Result<Arc<Vm>> {
-        Err(Errno::ENOSYS)
+    /// KVM_S390_ENABLE_SIE: nothing is to be done.
+    pub fn s390_enable_sie(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// KVM_CREATE_VM; type 0 is the only one there is.
+    pub fn create_vm(&self, vm_type: u64) -> Result<Arc<Vm>> {
+        if vm_type != 0 {
+            return Err(Errno::EINVAL);
+        }
+        Ok(Arc::new(Vm::new(&self.facilities)))
     }
 }

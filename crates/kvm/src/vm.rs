@@ -1,68 +1,302 @@
-//! The VM object: memory slots, vCPUs, floating interrupts, attributes.
+//! The VM object: vCPUs, capabilities, floating interrupts, CPU states; storage and attributes are in their own files.
 //! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::abi::{kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_irq, kvm_userspace_memory_region};
-use crate::{Errno, Result, Vcpu};
+use parking_lot::{Mutex, RwLock};
+use softsie_cpu::{Cluster, FacilityList, Request, TimerService, TodClock};
+use softsie_mem::Storage;
+use softsie_sie::{CpuFlags, InterceptionControls};
+
+use crate::abi::*;
+use crate::interrupt::{Floating, FloatingIrq, LocalIrq, Pending};
+use crate::model::CpuModel;
+use crate::peer::Peer;
+use crate::{Errno, Result, Vcpu, capability};
 
 /// A virtual machine.
-#[derive(Debug)]
-pub struct Vm {}
+pub struct Vm {
+    host: FacilityList,
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) timers: Arc<TimerService>,
+    pub(crate) floating: Floating,
+    pub(crate) model: RwLock<CpuModel>,
+    cpus: RwLock<Vec<Arc<Peer>>>,
+    /// Creation of vCPUs and changes of the model, one at a time.
+    creation: Mutex<()>,
+    /// Changes of memory slots, one at a time.
+    pub(crate) slots: Mutex<()>,
+    /// Guest TOD clock minus host TOD clock.
+    epoch: AtomicU64,
+    /// The largest guest storage that the client set.
+    pub(crate) memory_limit: AtomicU64,
+    user_cpu_state: AtomicBool,
+    user_sigp: AtomicBool,
+    user_stsi: AtomicBool,
+    user_instr0: AtomicBool,
+    css_support: AtomicBool,
+    irqchip: AtomicBool,
+    flic: AtomicBool,
+}
+
+impl core::fmt::Debug for Vm {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Vm").field("cpus", &self.cpus.read().len()).finish_non_exhaustive()
+    }
+}
 
 impl Vm {
-    /// KVM_CREATE_VCPU.
-    pub fn create_vcpu(&self, _id: u32) -> Result<Arc<Vcpu>> {
-        Err(Errno::ENOSYS)
+    pub(crate) fn new(host: &FacilityList) -> Self {
+        Self {
+            host: host.clone(),
+            storage: Arc::new(Storage::new()),
+            cluster: Arc::new(Cluster::new()),
+            timers: Arc::new(TimerService::new()),
+            floating: Floating::default(),
+            model: RwLock::new(CpuModel::new(host)),
+            cpus: RwLock::default(),
+            creation: Mutex::new(()),
+            slots: Mutex::new(()),
+            // The guest's clock starts at zero, as Linux has it.
+            epoch: AtomicU64::new(0u64.wrapping_sub(TodClock::now())),
+            memory_limit: AtomicU64::new(KVM_S390_NO_MEM_LIMIT),
+            user_cpu_state: AtomicBool::new(false),
+            user_sigp: AtomicBool::new(false),
+            user_stsi: AtomicBool::new(false),
+            user_instr0: AtomicBool::new(false),
+            css_support: AtomicBool::new(false),
+            irqchip: AtomicBool::new(false),
+            flic: AtomicBool::new(false),
+        }
+    }
+
+    /// KVM_CREATE_VCPU. The vCPU is stopped.
+    pub fn create_vcpu(self: &Arc<Self>, id: u32) -> Result<Arc<Vcpu>> {
+        if id >= KVM_MAX_VCPUS {
+            return Err(Errno::EINVAL);
+        }
+        let id = id as u16;
+        let _one_at_a_time = self.creation.lock();
+        if self.cpu(id).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let vcpu = Vcpu::new(self.clone(), id)?;
+        let mut cpus = self.cpus.write();
+        cpus.push(vcpu.peer().clone());
+        cpus.sort_by_key(|cpu| cpu.id);
+        Ok(Arc::new(vcpu))
     }
 
     /// KVM_CHECK_EXTENSION on the VM.
-    pub fn check_extension(&self, _cap: u32) -> i32 {
-        0
+    pub fn check_extension(&self, cap: u32) -> i32 {
+        capability::check(cap, &self.host)
     }
 
     /// KVM_ENABLE_CAP on the VM.
-    pub fn enable_cap(&self, _cap: &kvm_enable_cap) -> Result<()> {
-        Err(Errno::ENOSYS)
+    pub fn enable_cap(&self, cap: &kvm_enable_cap) -> Result<()> {
+        if cap.flags != 0 {
+            return Err(Errno::EINVAL);
+        }
+        match cap.cap {
+            KVM_CAP_S390_IRQCHIP => self.irqchip.store(true, Ordering::Relaxed),
+            KVM_CAP_S390_USER_SIGP => self.user_sigp.store(true, Ordering::Relaxed),
+            KVM_CAP_S390_USER_STSI => self.user_stsi.store(true, Ordering::Relaxed),
+            KVM_CAP_S390_USER_INSTR0 => {
+                self.user_instr0.store(true, Ordering::Relaxed);
+                for cpu in self.cpus.read().iter() {
+                    cpu.sd.ictl.fetch_or(InterceptionControls::OPEREXC.bits());
+                    cpu.look_up();
+                }
+            }
+            KVM_CAP_S390_VECTOR_REGISTERS => self.change_model(CpuModel::enable_vector)?,
+            KVM_CAP_S390_RI => self.change_model(|model| model.enable(64))?,
+            KVM_CAP_S390_GS => self.change_model(|model| model.enable(133))?,
+            KVM_CAP_S390_CPU_TOPOLOGY => self.change_model(|model| model.enable(11))?,
+            KVM_CAP_HALT_POLL if cap.args[0] <= u64::from(u32::MAX) => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        Ok(())
     }
 
-    /// KVM_SET_USER_MEMORY_REGION.
-    ///
-    /// # Safety
-    /// The memory `userspace_addr .. userspace_addr + memory_size` stays mapped, readable and writable, until the slot is
-    /// deleted or the VM and its vCPUs are gone. The client may access it at any time as another CPU would.
-    pub unsafe fn set_user_memory_region(&self, _region: &kvm_userspace_memory_region) -> Result<()> {
-        Err(Errno::ENOSYS)
+    /// Changes the CPU model, as long as no vCPU has it.
+    pub(crate) fn change_model(&self, change: impl FnOnce(&mut CpuModel) -> Result<()>) -> Result<()> {
+        let _one_at_a_time = self.creation.lock();
+        if self.cpu_count() != 0 {
+            return Err(Errno::EBUSY);
+        }
+        change(&mut self.model.write())
+    }
+
+    /// KVM_CREATE_IRQCHIP: there is nothing to create, only the capability to be asked for first.
+    pub fn create_irqchip(&self) -> Result<()> {
+        if self.irqchip.load(Ordering::Relaxed) { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
     /// KVM_S390_INTERRUPT on the VM: makes a floating interrupt pending.
-    pub fn s390_interrupt(&self, _interrupt: &kvm_s390_interrupt) -> Result<()> {
-        Err(Errno::ENOSYS)
+    pub fn s390_interrupt(&self, interrupt: &kvm_s390_interrupt) -> Result<()> {
+        self.float(FloatingIrq::from_interrupt(interrupt)?)
     }
 
     /// Makes a floating interrupt pending, as KVM_DEV_FLIC_ENQUEUE does with each element.
-    pub fn enqueue(&self, _irq: &kvm_s390_irq) -> Result<()> {
-        Err(Errno::ENOSYS)
+    pub fn enqueue(&self, irq: &kvm_s390_irq) -> Result<()> {
+        self.float(FloatingIrq::from_irq(irq)?)
     }
 
-    /// KVM_SET_DEVICE_ATTR.
-    ///
-    /// # Safety
-    /// `attr.addr` points to a readable object of the attribute's type, or the attribute takes none.
-    pub unsafe fn set_device_attr(&self, _attr: &kvm_device_attr) -> Result<()> {
-        Err(Errno::ENOSYS)
+    /// Makes a floating interrupt pending and finds a CPU for it.
+    pub(crate) fn float(&self, irq: FloatingIrq) -> Result<()> {
+        let pending = self.floating.add(irq)?;
+        if !pending.is_empty() {
+            self.find_cpu_for(pending);
+        }
+        Ok(())
     }
 
-    /// KVM_GET_DEVICE_ATTR.
-    ///
-    /// # Safety
-    /// `attr.addr` points to a writable object of the attribute's type, or the attribute takes none.
-    pub unsafe fn get_device_attr(&self, _attr: &kvm_device_attr) -> Result<()> {
-        Err(Errno::ENOSYS)
+    /// Wakes one CPU that waits for such an interrupt; if none does, has every executing CPU look whether it may take it.
+    fn find_cpu_for(&self, pending: Pending) {
+        let cpus = self.cpus.read();
+        if let Some(cpu) = cpus.iter().find(|cpu| cpu.is_waiting() && cpu.accepts(pending)) {
+            cpu.look_up();
+            return;
+        }
+        for cpu in cpus.iter().filter(|cpu| !cpu.is_stopped()) {
+            cpu.look_up();
+        }
     }
 
-    /// KVM_HAS_DEVICE_ATTR.
-    pub fn has_device_attr(&self, _attr: &kvm_device_attr) -> Result<()> {
-        Err(Errno::ENOSYS)
+    /// KVM_DEV_FLIC_CLEAR_IRQS: forgets all floating interrupts.
+    pub fn clear_floating(&self) {
+        self.floating.clear_all();
+    }
+
+    /// The vCPU with this CPU address.
+    pub(crate) fn cpu(&self, address: u16) -> Option<Arc<Peer>> {
+        let cpus = self.cpus.read();
+        cpus.binary_search_by_key(&address, |cpu| cpu.id).ok().map(|at| cpus[at].clone())
+    }
+
+    /// Number of vCPUs.
+    pub(crate) fn cpu_count(&self) -> u16 {
+        self.cpus.read().len() as u16
+    }
+
+    /// All vCPUs.
+    pub(crate) fn each_cpu(&self, f: impl FnMut(&Arc<Peer>)) {
+        self.cpus.read().iter().for_each(f);
+    }
+
+    /// Makes an interrupt pending for one CPU.
+    pub(crate) fn inject(&self, target: &Peer, irq: LocalIrq) -> Result<()> {
+        match irq {
+            LocalIrq::ExternalCall(from) | LocalIrq::Emergency(from) if self.cpu(from).is_none() => Err(Errno::EINVAL),
+            LocalIrq::Stop { store_status } => self.order_stop(target, store_status),
+            irq => target.inject(irq),
+        }
+    }
+
+    /// Orders a CPU to stop. A CPU that is stopped already is done at once.
+    pub(crate) fn order_stop(&self, target: &Peer, store_status: bool) -> Result<()> {
+        if target.is_stopped() {
+            return if store_status { self.store_status_at(target, KVM_S390_STORE_STATUS_NOADDR) } else { Ok(()) };
+        }
+        target.inject(LocalIrq::Stop { store_status })
+    }
+
+    /// Puts a CPU into the operating state.
+    pub(crate) fn start_cpu(&self, cpu: &Peer) {
+        cpu.sd.clear_cpu_flags(CpuFlags::STOPPED);
+    }
+
+    /// Puts a CPU into the stopped state. A stop order is thereby carried out; floating interrupts look for another CPU.
+    pub(crate) fn stop_cpu(&self, cpu: &Peer) {
+        {
+            let mut local = cpu.local.lock();
+            cpu.sd.set_cpu_flags(CpuFlags::STOPPED);
+            local.pending -= Pending::STOP;
+        }
+        cpu.sd.clear_cpu_flags(CpuFlags::STOP_INT);
+        let pending = self.floating.pending();
+        if !pending.is_empty() {
+            self.find_cpu_for(pending);
+        }
+    }
+
+    /// Says that the floating interrupt controller was created; false when it was before.
+    pub(crate) fn take_flic(&self) -> bool {
+        !self.flic.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the client, not KVM_RUN, starts and stops CPUs.
+    pub(crate) fn user_controls_cpu_state(&self) -> bool {
+        self.user_cpu_state.load(Ordering::Relaxed)
+    }
+
+    /// The client takes control of CPU states, for good.
+    pub(crate) fn give_cpu_state_to_user(&self) {
+        self.user_cpu_state.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn user_handles_sigp(&self) -> bool {
+        self.user_sigp.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn user_handles_stsi(&self) -> bool {
+        self.user_stsi.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn user_handles_instruction_0(&self) -> bool {
+        self.user_instr0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_css_support(&self) -> bool {
+        self.css_support.load(Ordering::Relaxed)
+    }
+
+    /// Channel I/O goes to the client from now on.
+    pub(crate) fn enable_css_support(&self) {
+        self.css_support.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_facility(&self, facility: u16) -> bool {
+        self.model.read().has(facility)
+    }
+
+    pub(crate) fn has_vector(&self) -> bool {
+        self.has_facility(129)
+    }
+
+    pub(crate) fn cpuid(&self) -> u64 {
+        self.model.read().cpuid()
+    }
+
+    /// The facility list that the guest reads.
+    pub(crate) fn facilities(&self) -> FacilityList {
+        self.model.read().facilities()
+    }
+
+    /// Guest TOD clock minus host TOD clock.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// The guest's TOD clock.
+    pub(crate) fn tod(&self) -> u64 {
+        TodClock::now().wrapping_add(self.epoch())
+    }
+
+    /// Sets the guest's TOD clock.
+    pub(crate) fn set_tod(&self, tod: u64) {
+        let epoch = tod.wrapping_sub(TodClock::now());
+        self.epoch.store(epoch, Ordering::Relaxed);
+        self.each_cpu(|cpu| {
+            cpu.sd.epoch.set(epoch);
+            cpu.look_up();
+        });
+    }
+
+    /// Has every CPU forget what it derived from the memory slots.
+    pub(crate) fn slots_changed(&self) {
+        self.cluster.request(Request::SlotsChanged);
     }
 }

@@ -1,0 +1,33 @@
+//! Timing instructions that were intercepted: SET CLOCK, SET CLOCK PROGRAMMABLE FIELD, PERFORM TIMING FACILITY FUNCTION.
+//! Truth: Principles of Operation, chapter 10; Linux 6.12 arch/s390/kvm/priv.c (handle_set_clock, kvm_s390_handle_01).
+
+use super::{Handled, Stop, pic};
+use crate::run::Running;
+
+impl Running<'_> {
+    pub(super) fn handle_sck(&mut self) -> Handled {
+        self.check_supervisor()?;
+        let operand = self.operand_s();
+        self.check_boundary(operand, 8)?;
+        let tod = u64::from_be_bytes(self.fetch(operand)?);
+        self.vm.set_tod(tod);
+        self.set_cc(0);
+        Ok(())
+    }
+
+    pub(super) fn handle_sckpf(&mut self) -> Handled {
+        self.check_supervisor()?;
+        let gr0 = self.gr(0);
+        if gr0 & 0xffff_0000 != 0 {
+            return Err(Stop::program(pic::SPECIFICATION));
+        }
+        self.cpu.sd.todpr.set(gr0 as u32 & 0xffff);
+        Ok(())
+    }
+
+    /// The control functions are not available to the guest.
+    pub(super) fn handle_ptff(&mut self) -> Handled {
+        self.set_cc(3);
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! Interrupts pending for one CPU.
+//! Truth: Linux 6.12 arch/s390/kvm/interrupt.c (struct kvm_s390_local_interrupt and the __inject_* functions).
+
+use super::irq::{LocalIrq, machine_check_classes};
+use super::pending::Pending;
+use crate::abi::{kvm_s390_ext_info, kvm_s390_mchk_info, kvm_s390_pgm_info};
+use crate::{Errno, Result};
+
+/// Number of CPU addresses that an emergency signal can come from.
+const CPUS: usize = 256;
+
+/// Program-event recording, in a program-interruption code.
+const PER: u16 = 0x80;
+
+/// The interrupts pending for one CPU.
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) pending: Pending,
+    pub(crate) program: kvm_s390_pgm_info,
+    emergency: [u64; CPUS / 64],
+    pub(crate) external_call: u16,
+    pub(crate) prefix: u32,
+    pub(crate) machine_check: kvm_s390_mchk_info,
+    pub(crate) pfault_init: kvm_s390_ext_info,
+    pub(crate) stop_stores_status: bool,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self {
+            pending: Pending::empty(),
+            program: kvm_s390_pgm_info::default(),
+            emergency: [0; CPUS / 64],
+            external_call: 0,
+            prefix: 0,
+            machine_check: kvm_s390_mchk_info::default(),
+            pfault_init: kvm_s390_ext_info::default(),
+            stop_stores_status: false,
+        }
+    }
+}
+
+impl Local {
+    /// Makes an interrupt pending. Whether the sender exists and whether the CPU is stopped is the caller's to check.
+    pub(crate) fn add(&mut self, irq: LocalIrq) -> Result<()> {
+        let bit = match irq {
+            LocalIrq::Program(info) => {
+                self.merge_program(info);
+                Pending::PROGRAM
+            }
+            LocalIrq::Stop { store_status } => {
+                if self.pending.contains(Pending::STOP) {
+                    return Err(Errno::EBUSY);
+                }
+                self.stop_stores_status = store_status;
+                Pending::STOP
+            }
+            LocalIrq::SetPrefix(address) => {
+                self.prefix = address & 0x7fff_e000;
+                Pending::SET_PREFIX
+            }
+            LocalIrq::Restart => Pending::RESTART,
+            LocalIrq::ExternalCall(from) => {
+                if self.pending.contains(Pending::EXTERNAL_CALL) {
+                    return Err(Errno::EBUSY);
+                }
+                self.external_call = from;
+                Pending::EXTERNAL_CALL
+            }
+            LocalIrq::Emergency(from) => {
+                *self.emergency.get_mut(usize::from(from) / 64).ok_or(Errno::EINVAL)? |= 1 << (from % 64);
+                Pending::EMERGENCY
+            }
+            LocalIrq::ClockComparator => Pending::CLOCK_COMPARATOR,
+            LocalIrq::CpuTimer => Pending::CPU_TIMER,
+            LocalIrq::MachineCheck(info) => {
+                let bit = merge_machine_check(&mut self.machine_check, info);
+                if bit.is_empty() {
+                    return Ok(());
+                }
+                bit
+            }
+            LocalIrq::PfaultInit(info) => {
+                self.pfault_init = info;
+                Pending::PFAULT_INIT
+            }
+        };
+        self.pending |= bit;
+        Ok(())
+    }
+
+    fn merge_program(&mut self, info: kvm_s390_pgm_info) {
+        let now = &mut self.program;
+        if !self.pending.contains(Pending::PROGRAM) {
+            *now = info;
+        } else if info.code == PER {
+            now.code |= PER;
+            now.per_address = info.per_address;
+            now.per_code = info.per_code;
+            now.per_atmid = info.per_atmid;
+            now.per_access_id = info.per_access_id;
+        } else if info.code & PER == 0 {
+            let per = *now;
+            *now = info;
+            now.code |= per.code & PER;
+            now.per_address = per.per_address;
+            now.per_code = per.per_code;
+            now.per_atmid = per.per_atmid;
+            now.per_access_id = per.per_access_id;
+        } else {
+            *now = info;
+        }
+    }
+
+    /// Takes the pending emergency signal of the lowest CPU address.
+    pub(crate) fn take_emergency(&mut self) -> u16 {
+        let mut from = 0;
+        for (word, bits) in self.emergency.iter_mut().enumerate() {
+            if *bits != 0 {
+                from = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                break;
+            }
+        }
+        if self.emergency.iter().all(|bits| *bits == 0) {
+            self.pending -= Pending::EMERGENCY;
+        }
+        from as u16
+    }
+
+    /// Takes the pending machine check.
+    pub(crate) fn take_machine_check(&mut self) -> kvm_s390_mchk_info {
+        self.pending -= Pending::MCHK;
+        core::mem::take(&mut self.machine_check)
+    }
+
+    /// Forgets everything, as a CPU reset does.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Adds a machine check to one that may be pending; returns what is pending because of the new one.
+pub(super) fn merge_machine_check(now: &mut kvm_s390_mchk_info, info: kvm_s390_mchk_info) -> Pending {
+    now.cr14 |= info.cr14;
+    now.mcic |= info.mcic;
+    now.ext_damage_code |= info.ext_damage_code;
+    now.failing_storage_address = info.failing_storage_address;
+    now.fixed_logout = info.fixed_logout;
+    match machine_check_classes(info.mcic) {
+        (true, _) => Pending::MCHK_EXIGENT,
+        (false, true) => Pending::MCHK_REPRESSIBLE,
+        (false, false) => Pending::empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_stop_and_second_external_call_are_busy() {
+        let mut local = Local::default();
+        assert_eq!(local.add(LocalIrq::Stop { store_status: true }), Ok(()));
+        assert_eq!(local.add(LocalIrq::Stop { store_status: false }), Err(Errno::EBUSY));
+        assert!(local.stop_stores_status);
+        assert_eq!(local.add(LocalIrq::ExternalCall(3)), Ok(()));
+        assert_eq!(local.add(LocalIrq::ExternalCall(4)), Err(Errno::EBUSY));
+        assert_eq!(local.external_call, 3);
+    }
+
+    #[test]
+    fn emergency_signals_are_kept_per_sender() {
+        let mut local = Local::default();
+        for from in [200, 3, 3, 64] {
+            local.add(LocalIrq::Emergency(from)).unwrap();
+        }
+        assert_eq!((local.take_emergency(), local.take_emergency()), (3, 64));
+        assert!(local.pending.contains(Pending::EMERGENCY));
+        assert_eq!(local.take_emergency(), 200);
+        assert!(local.pending.is_empty());
+        assert_eq!(local.add(LocalIrq::Emergency(256)), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn program_interrupts_merge_with_per_events() {
+        let mut local = Local::default();
+        let program =
+            |code, per_address| kvm_s390_pgm_info { code, per_address, data_exc_code: 7, ..Default::default() };
+        local.add(LocalIrq::Program(program(0x80, 0x1000))).unwrap();
+        local.add(LocalIrq::Program(program(0x07, 0))).unwrap();
+        assert_eq!((local.program.code, local.program.per_address), (0x87, 0x1000));
+        local
+            .add(LocalIrq::Program(kvm_s390_pgm_info { code: 0x80, per_address: 0x2000, ..Default::default() }))
+            .unwrap();
+        assert_eq!((local.program.code, local.program.per_address, local.program.data_exc_code), (0x87, 0x2000, 7));
+    }
+
+    #[test]
+    fn machine_check_without_a_condition_is_dropped() {
+        let mut local = Local::default();
+        local.add(LocalIrq::MachineCheck(kvm_s390_mchk_info { mcic: 1, ..Default::default() })).unwrap();
+        assert!(local.pending.is_empty());
+        let report = kvm_s390_mchk_info { mcic: 0x0040_0000_0000_0000, cr14: 0x1000_0000, ..Default::default() };
+        local.add(LocalIrq::MachineCheck(report)).unwrap();
+        assert_eq!(local.pending, Pending::MCHK_REPRESSIBLE);
+        assert_eq!(local.take_machine_check().cr14, 0x1000_0000);
+        assert!(local.pending.is_empty());
+    }
+}

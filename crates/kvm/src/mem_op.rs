@@ -1,0 +1,178 @@
+//! Guest-storage access for the client (KVM_S390_MEM_OP).
+//! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_s390_vcpu_memsida_op, kvm_s390_vm_mem_op) and gaccess.c.
+
+use core::slice;
+
+use crate::abi::*;
+use crate::capability::MEM_OP_MAX;
+use crate::intercept::{Stop, pic};
+use crate::run::Running;
+use crate::vcpu::Vcpu;
+use crate::vm::Vm;
+use crate::{Errno, Result};
+
+/// Checks flags, size and key, in Linux's order.
+fn check(op: &kvm_s390_mem_op, allowed: u64) -> Result<()> {
+    if op.flags & !allowed != 0 || op.size == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if op.size > MEM_OP_MAX {
+        return Err(Errno::E2BIG);
+    }
+    if op.flags & KVM_S390_MEMOP_F_SKEY_PROTECTION != 0 && op.key > 15 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// The client's buffer.
+///
+/// # Safety
+/// `addr` points to `size` bytes that may be read and written until the call returns.
+unsafe fn buffer<'a>(addr: u64, size: u32) -> Result<&'a mut [u8]> {
+    if addr == 0 {
+        return Err(Errno::EFAULT);
+    }
+    // SAFETY: the caller says so.
+    Ok(unsafe { slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(addr as usize), size as usize) })
+}
+
+impl Vcpu {
+    /// KVM_S390_MEM_OP on the vCPU: 0, or the program-interruption code of the access.
+    ///
+    /// # Safety
+    /// `op.buf` points to `op.size` bytes that may be read and written (unless only a check is asked for).
+    pub unsafe fn s390_mem_op(&self, op: &kvm_s390_mem_op) -> Result<u32> {
+        let write = match op.op {
+            KVM_S390_MEMOP_LOGICAL_READ => false,
+            KVM_S390_MEMOP_LOGICAL_WRITE => true,
+            // Only protected vCPUs have a secure-instruction data area.
+            _ => return Err(Errno::EINVAL),
+        };
+        check(op, KVM_S390_MEMOP_F_CHECK_ONLY | KVM_S390_MEMOP_F_INJECT_EXCEPTION | KVM_S390_MEMOP_F_SKEY_PROTECTION)?;
+        if op.ar > 15 {
+            return Err(Errno::EINVAL);
+        }
+        let key = if op.flags & KVM_S390_MEMOP_F_SKEY_PROTECTION != 0 { op.key } else { 0 };
+        self.with_running(|running| {
+            running.sie.cpu.ar = running.cpu.page.regs().acrs;
+            let result = if op.flags & KVM_S390_MEMOP_F_CHECK_ONLY != 0 {
+                running.check_logical(op, key, write)
+            } else {
+                // SAFETY: the caller says that the buffer is there.
+                let buffer = unsafe { buffer(op.buf, op.size)? };
+                running.copy_logical(op, key, write, buffer)
+            };
+            let Err(info) = result else { return Ok(0) };
+            if op.flags & KVM_S390_MEMOP_F_INJECT_EXCEPTION != 0 {
+                running.inject_program(info)?;
+            }
+            Ok(u32::from(info.code))
+        })
+    }
+}
+
+impl Running<'_> {
+    /// Does an access with another access key than the PSW's.
+    fn with_access_key<T>(&mut self, key: u8, f: impl FnOnce(&mut Self) -> T) -> T {
+        let psw = self.psw();
+        let mut keyed = psw;
+        keyed.set_key(key);
+        self.set_psw(keyed);
+        let result = f(self);
+        self.set_psw(psw);
+        result
+    }
+
+    fn copy_logical(
+        &mut self,
+        op: &kvm_s390_mem_op,
+        key: u8,
+        write: bool,
+        buffer: &mut [u8],
+    ) -> core::result::Result<(), kvm_s390_pgm_info> {
+        self.with_access_key(key, |running| {
+            let (sie, sd) = (&mut *running.sie, &running.cpu.sd);
+            let result = if write {
+                sie.write_logical(sd, op.gaddr, op.ar, buffer)
+            } else {
+                sie.read_logical(sd, op.gaddr, op.ar, buffer)
+            };
+            result.map_err(|p| match Stop::from(p) {
+                Stop::Program(info) => info,
+                _ => kvm_s390_pgm_info { code: pic::ADDRESSING, ..Default::default() },
+            })
+        })
+    }
+
+    /// Whether the access would work. A store is tried with the bytes that are there already.
+    fn check_logical(
+        &mut self,
+        op: &kvm_s390_mem_op,
+        key: u8,
+        write: bool,
+    ) -> core::result::Result<(), kvm_s390_pgm_info> {
+        let last = op.gaddr.wrapping_add(u64::from(op.size) - 1);
+        let mut at = op.gaddr;
+        loop {
+            let byte = kvm_s390_mem_op { gaddr: at, size: 1, ..*op };
+            let mut content = [0];
+            self.copy_logical(&byte, key, false, &mut content)?;
+            if write {
+                self.copy_logical(&byte, key, true, &mut content)?;
+            }
+            let next = (at | 0xfff).wrapping_add(1);
+            if (at ^ last) & !0xfff == 0 {
+                return Ok(());
+            }
+            at = next;
+        }
+    }
+}
+
+impl Vm {
+    /// KVM_S390_MEM_OP on the VM: 0, or the program-interruption code of the access.
+    ///
+    /// # Safety
+    /// `op.buf` points to `op.size` bytes that may be read and written (unless only a check is asked for).
+    pub unsafe fn s390_mem_op(&self, op: &kvm_s390_mem_op) -> Result<u32> {
+        const ADDRESSING: u32 = pic::ADDRESSING as u32;
+        const PROTECTION: u32 = 0x04;
+        let write = match op.op {
+            KVM_S390_MEMOP_ABSOLUTE_READ => false,
+            KVM_S390_MEMOP_ABSOLUTE_WRITE => true,
+            // The compare-and-swap form is announced by its own bit of the capability.
+            _ => return Err(Errno::EINVAL),
+        };
+        check(op, KVM_S390_MEMOP_F_CHECK_ONLY | KVM_S390_MEMOP_F_SKEY_PROTECTION)?;
+        if !self.is_storage(op.gaddr) {
+            return Ok(ADDRESSING);
+        }
+        if op.flags & KVM_S390_MEMOP_F_SKEY_PROTECTION != 0 {
+            let map = self.storage.map();
+            let mut at = op.gaddr & !0xfff;
+            let last = op.gaddr.wrapping_add(u64::from(op.size) - 1);
+            while at <= last {
+                let Some(page) = map.page(at) else { return Ok(ADDRESSING) };
+                let key = page.state.key();
+                let allowed = if write { key.allows_store(op.key) } else { key.allows_fetch(op.key) };
+                if !allowed {
+                    return Ok(PROTECTION);
+                }
+                at += 0x1000;
+            }
+        }
+        if op.flags & KVM_S390_MEMOP_F_CHECK_ONLY != 0 {
+            let last = op.gaddr.wrapping_add(u64::from(op.size) - 1);
+            return Ok(if self.is_storage(last) { 0 } else { ADDRESSING });
+        }
+        // SAFETY: the caller says that the buffer is there.
+        let buffer = unsafe { buffer(op.buf, op.size)? };
+        let done = if write {
+            self.write_absolute(op.gaddr, buffer)
+        } else {
+            self.storage.read(op.gaddr, buffer).map_err(|_| Errno::EFAULT)
+        };
+        Ok(if done.is_ok() { 0 } else { ADDRESSING })
+    }
+}

@@ -1,0 +1,260 @@
+//! The CPU model of a VM: identification, facility mask and list, features and subfunctions; what a client may read of the
+//! host and choose for the guest. Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_s390_vm_set_attr, CPU_MODEL group).
+
+use std::sync::Arc;
+
+use softsie_cpu::{FacilityList, Model};
+
+use crate::abi::{kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc};
+use crate::{Errno, Result};
+
+/// What STIDP stores: version 0xff (a guest), machine type 8561 (z15), in the format with a CPU identification.
+const HOST_CPU_ID: u64 = 0xff00_5157_8561_8000;
+
+/// Facilities of the z15 generation that a guest may be given, as far as the CPU has all their instructions. Those without
+/// instructions of their own are listed when what they promise holds here.
+const CANDIDATES: &[u16] = &[
+    0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34, 35,
+    36, 37, 38, 40, 41, 42, 43, 44, 45, 47, 48, 49, 51, 52, 53, 54, 57, 58, 59, 61, 75, 76, 77, 78, 80, 81, 129, 130,
+    131, 134, 135, 138, 145, 146, 148, 149, 150, 151, 152, 155,
+];
+
+/// What the CPU can do.
+pub(crate) fn host_facilities() -> FacilityList {
+    let mut list = FacilityList::default();
+    for facility in CANDIDATES {
+        list.set(*facility, softsie_exec::semantics::facility_is_complete(*facility));
+    }
+    list
+}
+
+/// Facilities that KVM_CAP_S390_VECTOR_REGISTERS turns on, as far as the CPU has them.
+const VECTOR: [u16; 6] = [129, 134, 135, 148, 152, 192];
+
+/// Facilities that are off until the client enables their capability: runtime instrumentation, AIS, guarded storage,
+/// topology.
+const BY_CAPABILITY: [u16; 4] = [64, 72, 133, 11];
+
+/// CPU features of the interface that the host offers its guests: enhanced suppression on protection.
+const MACHINE_FEATURES: [u16; 1] = [0];
+
+/// The model of a VM.
+#[derive(Debug, Clone)]
+pub(crate) struct CpuModel {
+    cpuid: u64,
+    ibc: u16,
+    /// What the CPU can do at all.
+    host: FacilityList,
+    /// What the guest may be given.
+    mask: FacilityList,
+    /// What the guest is given.
+    list: FacilityList,
+    features: kvm_s390_vm_cpu_feat,
+    subfunctions: kvm_s390_vm_cpu_subfunc,
+}
+
+impl CpuModel {
+    /// The model of a new VM over a CPU with these facilities.
+    pub(crate) fn new(host: &FacilityList) -> Self {
+        let mut list = host.clone();
+        for facility in VECTOR.into_iter().chain(BY_CAPABILITY) {
+            list.set(facility, false);
+        }
+        Self {
+            cpuid: HOST_CPU_ID,
+            ibc: 0,
+            host: host.clone(),
+            mask: list.clone(),
+            list,
+            features: kvm_s390_vm_cpu_feat::default(),
+            subfunctions: host_subfunctions(),
+        }
+    }
+
+    /// Whether mask and list have the facility, which is Linux's test for "the guest has it".
+    pub(crate) fn has(&self, facility: u16) -> bool {
+        self.mask.has(facility) && self.list.has(facility)
+    }
+
+    /// Turns on the vector facility and what comes with it.
+    pub(crate) fn enable_vector(&mut self) -> Result<()> {
+        if !self.host.has(129) {
+            return Err(Errno::EINVAL);
+        }
+        for facility in VECTOR {
+            if self.host.has(facility) {
+                self.mask.set(facility, true);
+                self.list.set(facility, true);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns on one facility.
+    pub(crate) fn enable(&mut self, facility: u16) -> Result<()> {
+        if !self.host.has(facility) {
+            return Err(Errno::EINVAL);
+        }
+        self.mask.set(facility, true);
+        self.list.set(facility, true);
+        Ok(())
+    }
+
+    pub(crate) fn cpuid(&self) -> u64 {
+        self.cpuid
+    }
+
+    pub(crate) fn ibc(&self) -> u16 {
+        self.ibc
+    }
+
+    /// The facility list that the guest reads.
+    pub(crate) fn facilities(&self) -> FacilityList {
+        let mut list = FacilityList::default();
+        for facility in self.list.bits() {
+            list.set(facility, self.mask.has(facility));
+        }
+        list
+    }
+
+    /// The model as the CPU takes it.
+    pub(crate) fn cpu(&self) -> Arc<Model> {
+        Arc::new(Model { facilities: self.facilities(), cpu_id: self.cpuid })
+    }
+
+    /// Attribute PROCESSOR.
+    pub(crate) fn processor(&self) -> kvm_s390_vm_cpu_processor {
+        let mut out = kvm_s390_vm_cpu_processor { cpuid: self.cpuid, ibc: self.ibc, ..Default::default() };
+        out.fac_list[..256].copy_from_slice(&self.list.0);
+        out
+    }
+
+    /// Sets attribute PROCESSOR.
+    pub(crate) fn set_processor(&mut self, new: &kvm_s390_vm_cpu_processor) {
+        self.cpuid = new.cpuid;
+        self.list.0.copy_from_slice(&new.fac_list[..256]);
+    }
+
+    /// Attribute MACHINE.
+    pub(crate) fn machine(&self) -> kvm_s390_vm_cpu_machine {
+        let mut out = kvm_s390_vm_cpu_machine { cpuid: HOST_CPU_ID, ..Default::default() };
+        out.fac_mask[..256].copy_from_slice(&self.mask.0);
+        out.fac_list[..256].copy_from_slice(&self.host.0);
+        out
+    }
+
+    /// Attribute MACHINE_FEAT.
+    pub(crate) fn machine_features() -> kvm_s390_vm_cpu_feat {
+        let mut bytes = [0u8; 128];
+        for feature in MACHINE_FEATURES {
+            bytes[usize::from(feature / 8)] |= 0x80 >> (feature % 8);
+        }
+        // The array is a string of bytes to its users, typed as doublewords.
+        let mut out = kvm_s390_vm_cpu_feat::default();
+        for (word, piece) in out.feat.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*piece);
+        }
+        out
+    }
+
+    /// Attribute PROCESSOR_FEAT.
+    pub(crate) fn features(&self) -> kvm_s390_vm_cpu_feat {
+        self.features
+    }
+
+    /// Sets attribute PROCESSOR_FEAT.
+    pub(crate) fn set_features(&mut self, new: &kvm_s390_vm_cpu_feat) -> Result<()> {
+        let host = Self::machine_features();
+        if new.feat.iter().zip(host.feat).any(|(new, host)| new & !host != 0) {
+            return Err(Errno::EINVAL);
+        }
+        self.features = *new;
+        Ok(())
+    }
+
+    /// Attribute PROCESSOR_SUBFUNC.
+    pub(crate) fn subfunctions(&self) -> kvm_s390_vm_cpu_subfunc {
+        self.subfunctions
+    }
+
+    /// Sets attribute PROCESSOR_SUBFUNC.
+    pub(crate) fn set_subfunctions(&mut self, new: &kvm_s390_vm_cpu_subfunc) {
+        self.subfunctions = *new;
+    }
+}
+
+/// Attribute MACHINE_SUBFUNC: the query results of the host.
+pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
+    let mut out = kvm_s390_vm_cpu_subfunc::default();
+    // PERFORM LOCKED OPERATION: function codes 0 to 23 are those of z/Architecture.
+    out.plo[..3].fill(0xff);
+    // PTFF: query available functions, query TOD offset.
+    out.ptff[0] = 0x80;
+    // Query alone, where a query exists.
+    for query in [
+        &mut out.kmac,
+        &mut out.kmc,
+        &mut out.km,
+        &mut out.kimd,
+        &mut out.klmd,
+        &mut out.kmctr,
+        &mut out.kmf,
+        &mut out.kmo,
+        &mut out.pcc,
+        &mut out.ppno,
+        &mut out.kma,
+    ] {
+        query[0] = 0x80;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> CpuModel {
+        CpuModel::new(&FacilityList::of(&[0, 1, 2, 3, 11, 76, 129, 135]))
+    }
+
+    #[test]
+    fn vector_is_off_until_it_is_enabled() {
+        let mut model = model();
+        assert!(!model.has(129) && !model.has(11) && model.has(76));
+        model.enable_vector().unwrap();
+        assert!(model.has(129) && model.has(135));
+        assert!(!model.has(134), "not in the CPU");
+        assert_eq!(model.enable(133), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn facility_arrays_are_strings_of_bytes() {
+        let machine = model().machine();
+        assert_eq!(machine.fac_list[0], 0xf0);
+        assert_eq!(machine.fac_list[16], 0x41, "facilities 129 and 135");
+        assert_eq!(machine.fac_mask[16], 0);
+        let feat = CpuModel::machine_features();
+        assert_eq!(feat.feat[0].to_ne_bytes()[0], 0x80, "ESOP is the leftmost bit of the first byte");
+    }
+
+    #[test]
+    fn features_must_be_the_hosts() {
+        let mut model = model();
+        let mut feat = CpuModel::machine_features();
+        assert_eq!(model.set_features(&feat), Ok(()));
+        feat.feat[1] = 1;
+        assert_eq!(model.set_features(&feat), Err(Errno::EINVAL));
+        assert_eq!(model.features(), CpuModel::machine_features());
+    }
+
+    #[test]
+    fn the_guest_sees_list_and_mask() {
+        let mut model = model();
+        let mut processor = model.processor();
+        processor.fac_list[0] = 0xff;
+        processor.cpuid = 0x1234;
+        model.set_processor(&processor);
+        assert_eq!(model.cpuid(), 0x1234);
+        assert_eq!(model.facilities().bits().collect::<Vec<_>>(), [0, 1, 2, 3, 76]);
+    }
+}
