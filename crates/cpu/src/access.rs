@@ -57,6 +57,7 @@ impl Cpu {
         let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
         // An operand that crosses into the next page has another page's number here and cannot match this slot's tag.
         if entry.read == address.wrapping_add(T::BYTES - 1) & !(PAGE_SIZE - 1) {
+            self.statistics.tlb_hits += 1;
             // SAFETY: an entry with a tag maps its whole page to mapped client memory.
             return Ok(unsafe {
                 T::read_be(std::ptr::with_exposed_provenance(entry.addend.wrapping_add(address) as usize))
@@ -74,6 +75,7 @@ impl Cpu {
         // SAFETY: as in `load`.
         let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
         if entry.write == address.wrapping_add(T::BYTES - 1) & !(PAGE_SIZE - 1) {
+            self.statistics.tlb_hits += 1;
             // SAFETY: as in `load`; a write tag is given only for pages whose stores need no notice.
             unsafe {
                 T::write_be(std::ptr::with_exposed_provenance_mut(entry.addend.wrapping_add(address) as usize), value);
@@ -195,6 +197,7 @@ impl Cpu {
             Access::Instruction => false,
         };
         if hit {
+            self.statistics.tlb_hits += 1;
             let host = entry.addend.wrapping_add(address) as usize;
             if let Some(p) = NonNull::new(std::ptr::with_exposed_provenance_mut(host)) {
                 return Ok(p);

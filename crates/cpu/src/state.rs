@@ -49,6 +49,8 @@ pub struct Interceptions {
 pub struct Statistics {
     /// Instructions executed.
     pub instructions: u64,
+    /// Operand accesses whose translation was in the TLB.
+    pub tlb_hits: u64,
     /// Operand translations made because the TLB had none.
     pub tlb_misses: u64,
     /// Instruction-fetch translations made.
