@@ -27,6 +27,8 @@ mod vcpu;
 mod vm;
 
 pub use errno::{Errno, Result};
+pub use softsie_cpu::Statistics as CpuStatistics;
+pub use softsie_sie::{TraceFilter, Tracer};
 pub use system::System;
 pub use vcpu::Vcpu;
 pub use vm::Vm;

@@ -103,6 +103,11 @@ impl Vcpu {
         self.sie.lock().cpu.statistics
     }
 
+    /// Traces the vCPU's instructions from its next run on, or stops tracing. No part of the KVM interface.
+    pub fn set_tracer(&self, tracer: Option<softsie_sie::Tracer>) {
+        self.sie.lock().tracer = tracer;
+    }
+
     /// The shared page. It lives as long as the vCPU; while [`Vcpu::run`] is in progress, touch only `immediate_exit`.
     pub fn kvm_run(&self) -> NonNull<kvm_run> {
         self.peer.page.pointer()

@@ -7,7 +7,7 @@ use softsie_cpu::{
     AddressSpace, Attention, AttentionHandle, Cluster, Cpu, Exit, Interceptions, Model, ProgramCode, Psw, PswMask,
     TimerService,
 };
-use softsie_exec::{DISPATCH, NoObserver, Observer, run};
+use softsie_exec::{DISPATCH, NoObserver, Observer, Tracer, run};
 use softsie_mem::Storage;
 
 use crate::state_description::{CpuFlags, InterceptionControls, StateDescription, icpt, icptstatus};
@@ -48,6 +48,8 @@ impl Kicker {
 pub struct Sie {
     /// The CPU.
     pub cpu: Cpu,
+    /// Sees every instruction when there is one.
+    pub tracer: Option<Tracer>,
 }
 
 /// Validity interception: the prefix area is not in storage.
@@ -62,7 +64,7 @@ impl Sie {
         cluster: Arc<Cluster>,
         timers: Arc<TimerService>,
     ) -> Sie {
-        Sie { cpu: Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH) }
+        Sie { cpu: Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH), tracer: None }
     }
 
     /// A handle that makes the CPU leave.
@@ -78,7 +80,14 @@ impl Sie {
 
     /// Runs the CPU until an interception or a request of the host.
     pub fn run(&mut self, sd: &StateDescription) -> Leave {
-        self.run_observed(sd, &mut NoObserver)
+        match self.tracer.take() {
+            None => self.run_observed(sd, &mut NoObserver),
+            Some(mut tracer) => {
+                let leave = self.run_observed(sd, &mut tracer);
+                self.tracer = Some(tracer);
+                leave
+            }
+        }
     }
 
     /// As [`Sie::run`], showing every instruction to `observer`.
