@@ -11,8 +11,10 @@ mod machine;
 mod operand;
 pub mod semantics;
 mod trace;
+mod vector_op;
 
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, run};
-pub use machine::{Machine, VectorOp};
+pub use machine::Machine;
 pub use operand::Ea;
 pub use trace::{Filter, Tracer};
+pub use vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};

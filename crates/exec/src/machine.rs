@@ -8,25 +8,7 @@ use softsie_isa::Operands;
 
 use crate::operand::Ea;
 use crate::semantics::lanes;
-
-/// Vector operations on two registers, element by element.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)] // the names say it
-pub enum VectorOp {
-    Add,
-    Subtract,
-    And,
-    AndComplement,
-    Or,
-    Xor,
-    CompareEqual,
-    CompareHigh,
-    CompareHighLogical,
-    Maximum,
-    MaximumLogical,
-    Minimum,
-    MinimumLogical,
-}
+use crate::vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};
 
 /// An engine as instruction semantics see it. Values are of a width ([`Scalar`]); conditions are separate, so that an
 /// emitter can fuse them with branches.
@@ -192,8 +174,33 @@ pub trait Machine: Sized {
     fn require_afp(&mut self, dxc: u8) -> Result<(), Exit>;
     /// Serialization: what other CPUs and the host want is looked at before the next instruction.
     fn serialize(&mut self) -> Result<(), Exit>;
-    /// Element-wise vector operation; `es` is log2 of the element size in bytes, 0 to 4.
+    /// Vector operation on one register; `es` is log2 of the element size in bytes, 0 to 4.
+    fn vector1(&mut self, op: VectorOp1, es: u8, a: Self::Val<u128>) -> Self::Val<u128>;
+    /// Vector operation on two registers.
     fn vector(&mut self, op: VectorOp, es: u8, a: Self::Val<u128>, b: Self::Val<u128>) -> Self::Val<u128>;
+    /// Vector operation on three registers.
+    fn vector3(
+        &mut self,
+        op: VectorOp3,
+        es: u8,
+        a: Self::Val<u128>,
+        b: Self::Val<u128>,
+        c: Self::Val<u128>,
+    ) -> Self::Val<u128>;
+    /// Shifts every element by `amount`, which counts modulo the element's width.
+    fn vector_shift(&mut self, op: VectorShift, es: u8, a: Self::Val<u128>, amount: Self::Val<u32>) -> Self::Val<u128>;
+    /// The 128 bits from bit `bits`, 0 to 128, of `a` and `b` side by side.
+    fn concat_shift_left(&mut self, a: Self::Val<u128>, b: Self::Val<u128>, bits: u8) -> Self::Val<u128>;
+    /// A vector with `v` in every element.
+    fn splat<T: Scalar>(&mut self, v: Self::Val<T>) -> Self::Val<u128>;
+    /// Element `index`, counted from the left; there must be one.
+    fn element<T: Scalar>(&mut self, v: Self::Val<u128>, index: u8) -> Self::Val<T>;
+    /// `v` with element `index`, counted from the left, replaced; there must be one.
+    fn set_element<T: Scalar>(&mut self, v: Self::Val<u128>, index: u8, element: Self::Val<T>) -> Self::Val<u128>;
+    /// Calls a function that touches nothing but vector registers and the CC, and always succeeds.
+    fn call_vector(&mut self, f: Handler, o: &Operands) -> Result<(), Exit> {
+        self.call(f, o)
+    }
     /// Calls a heavy instruction's function with all state in the CPU.
     fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit>;
 }
@@ -543,8 +550,38 @@ impl Machine for Cpu {
         if self.attention().pending() == 0 { Ok(()) } else { Err(Exit::Synchronize) }
     }
     #[inline(always)]
+    fn vector1(&mut self, op: VectorOp1, es: u8, a: u128) -> u128 {
+        lanes::apply1(op, es, a)
+    }
+    #[inline(always)]
     fn vector(&mut self, op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
         lanes::apply(op, es, a, b)
+    }
+    #[inline(always)]
+    fn vector3(&mut self, op: VectorOp3, es: u8, a: u128, b: u128, c: u128) -> u128 {
+        lanes::apply3(op, es, a, b, c)
+    }
+    #[inline(always)]
+    fn vector_shift(&mut self, op: VectorShift, es: u8, a: u128, amount: u32) -> u128 {
+        lanes::shift(op, es, a, amount)
+    }
+    #[inline(always)]
+    fn concat_shift_left(&mut self, a: u128, b: u128, bits: u8) -> u128 {
+        a.shl(u32::from(bits)) | b.shr(128 - u32::from(bits))
+    }
+    #[inline(always)]
+    fn splat<T: Scalar>(&mut self, v: T) -> u128 {
+        lanes::splat(v)
+    }
+    #[inline(always)]
+    fn element<T: Scalar>(&mut self, v: u128, index: u8) -> T {
+        T::truncate(v.shr(128 - T::BITS * (u32::from(index) + 1)))
+    }
+    #[inline(always)]
+    fn set_element<T: Scalar>(&mut self, v: u128, index: u8, element: T) -> u128 {
+        let right = 128 - T::BITS * (u32::from(index) + 1);
+        let ones = T::default().not().widen().shl(right);
+        v & !ones | element.widen().shl(right)
     }
     #[inline(always)]
     fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit> {

@@ -1,98 +1,331 @@
-//! Element-wise arithmetic on vector registers as 128-bit numbers, element 0 leftmost.
-//! Source: Principles of Operation, chapter 22, Vector Integer Instructions.
+//! Operations on vector registers as 128-bit numbers, element 0 leftmost: the meaning of each [`VectorOp`] and its kin.
+//! Source: Principles of Operation, chapter 21, Vector Support Instructions; chapter 22, Vector Integer Instructions.
+//!
+//! A register is cut into an array in host order: on the little-endian hosts that are supported, array index 0 is the
+//! rightmost element. The loops are written so that the compiler turns them into the host's vector instructions.
 
-use crate::machine::VectorOp;
+mod multiply;
+mod permute;
+pub mod string;
 
-/// Applies `f` to each pair of elements of 2^`es` bytes.
-macro_rules! each {
+use softsie_cpu::Scalar;
+
+use crate::vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};
+
+#[cfg(target_endian = "big")]
+compile_error!("the order of elements in arrays assumes a little-endian host");
+
+/// Arrays of integers that have 16 bytes in all.
+///
+/// # Safety
+/// The type must be 16 bytes without padding, and any bits must be a value of it.
+unsafe trait Lanes: Copy {}
+macro_rules! lanes {
+    ($($t:ty),*) => {$(
+        // SAFETY: an array of plain integers, 16 bytes.
+        unsafe impl Lanes for $t {}
+        const _: () = assert!(size_of::<$t>() == 16);
+    )*};
+}
+lanes! { [u8; 16], [u16; 8], [u32; 4], [u64; 2], [u128; 1], [i8; 16], [i16; 8], [i32; 4], [i64; 2], [i128; 1] }
+
+/// The elements, the rightmost first.
+#[inline(always)]
+fn cut<A: Lanes>(v: u128) -> A {
+    // SAFETY: both are 16 bytes, and any bits are an `A`.
+    unsafe { std::mem::transmute_copy(&v) }
+}
+
+/// The register made of elements, the rightmost first.
+#[inline(always)]
+fn join<A: Lanes>(a: A) -> u128 {
+    // SAFETY: both are 16 bytes, and any bits are a `u128`.
+    unsafe { std::mem::transmute_copy(&a) }
+}
+
+/// Applies a function of one element, generic over its type, to the elements of a register.
+macro_rules! each_of_one {
+    ($es:expr, $a:expr, $f:ident) => {
+        match $es {
+            0 => join(cut::<[u8; 16]>($a).map($f::<u8>)),
+            1 => join(cut::<[u16; 8]>($a).map($f::<u16>)),
+            2 => join(cut::<[u32; 4]>($a).map($f::<u32>)),
+            3 => join(cut::<[u64; 2]>($a).map($f::<u64>)),
+            _ => $f::<u128>($a),
+        }
+    };
+}
+
+/// Applies `f` to each pair of elements.
+macro_rules! each_pair {
     ($a:expr, $b:expr, $u:ty, $f:expr) => {{
         const N: usize = 16 / size_of::<$u>();
-        // Host order of elements does not matter: both sides are cut and put together the same way.
-        // SAFETY: plain integers of the same total size.
-        let (a, b): ([$u; N], [$u; N]) = unsafe { (std::mem::transmute($a), std::mem::transmute($b)) };
+        let (a, b): ([$u; N], [$u; N]) = (cut($a), cut($b));
         let mut v = [0 as $u; N];
         for i in 0..N {
             v[i] = $f(a[i], b[i]);
         }
-        // SAFETY: as above.
-        unsafe { std::mem::transmute::<[$u; N], u128>(v) }
+        join(v)
     }};
 }
 
-macro_rules! by_size {
+/// Applies a function of two elements, generic over their type, to the elements of two registers.
+macro_rules! each_of_two {
     ($es:expr, $a:expr, $b:expr, $f:ident) => {
         match $es {
-            0 => each!($a, $b, u8, |x: u8, y: u8| $f!(x, y, u8, i8)),
-            1 => each!($a, $b, u16, |x: u16, y: u16| $f!(x, y, u16, i16)),
-            2 => each!($a, $b, u32, |x: u32, y: u32| $f!(x, y, u32, i32)),
-            3 => each!($a, $b, u64, |x: u64, y: u64| $f!(x, y, u64, i64)),
-            _ => each!($a, $b, u128, |x: u128, y: u128| $f!(x, y, u128, i128)),
+            0 => each_pair!($a, $b, u8, $f::<u8>),
+            1 => each_pair!($a, $b, u16, $f::<u16>),
+            2 => each_pair!($a, $b, u32, $f::<u32>),
+            3 => each_pair!($a, $b, u64, $f::<u64>),
+            _ => $f::<u128>($a, $b),
         }
     };
 }
 
-macro_rules! add {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        $x.wrapping_add($y)
-    };
+#[inline(always)]
+fn ones_if<T: Scalar>(c: bool) -> T {
+    if c { T::default().not() } else { T::default() }
 }
-macro_rules! subtract {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        $x.wrapping_sub($y)
-    };
+#[inline(always)]
+fn one_if<T: Scalar>(c: bool) -> T {
+    T::truncate(u128::from(c))
 }
-macro_rules! equal {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        if $x == $y { <$u>::MAX } else { 0 }
-    };
+#[inline(always)]
+fn number<T: Scalar>(n: u32) -> T {
+    T::truncate(u128::from(n))
 }
-macro_rules! high {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        if ($x as $i) > ($y as $i) { <$u>::MAX } else { 0 }
-    };
+/// A shift amount: modulo the width.
+#[inline(always)]
+fn amount<T: Scalar>(y: T) -> u32 {
+    y.widen() as u32 & (T::BITS - 1)
 }
-macro_rules! high_logical {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        if $x > $y { <$u>::MAX } else { 0 }
-    };
+
+#[inline(always)]
+fn leading_zeros<T: Scalar>(x: T) -> T {
+    number(x.leading_zeros())
 }
-macro_rules! maximum {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        ($x as $i).max($y as $i) as $u
-    };
+#[inline(always)]
+fn trailing_zeros<T: Scalar>(x: T) -> T {
+    number(x.trailing_zeros())
 }
-macro_rules! minimum {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        ($x as $i).min($y as $i) as $u
-    };
+#[inline(always)]
+fn count_ones<T: Scalar>(x: T) -> T {
+    number(x.count_ones())
 }
-macro_rules! maximum_logical {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        $x.max($y)
-    };
+#[inline(always)]
+fn negate<T: Scalar>(x: T) -> T {
+    T::default().sub(x)
 }
-macro_rules! minimum_logical {
-    ($x:ident, $y:ident, $u:ty, $i:ty) => {
-        $x.min($y)
-    };
+#[inline(always)]
+fn absolute<T: Scalar>(x: T) -> T {
+    if x.signed_lt(T::default()) { negate(x) } else { x }
+}
+#[inline(always)]
+fn swap_bytes<T: Scalar>(x: T) -> T {
+    x.swap_bytes()
+}
+#[inline(always)]
+fn add<T: Scalar>(x: T, y: T) -> T {
+    x.add(y)
+}
+#[inline(always)]
+fn subtract<T: Scalar>(x: T, y: T) -> T {
+    x.sub(y)
+}
+#[inline(always)]
+fn add_carry<T: Scalar>(x: T, y: T) -> T {
+    one_if(x.add(y) < x)
+}
+#[inline(always)]
+fn subtract_borrow<T: Scalar>(x: T, y: T) -> T {
+    one_if(x >= y)
+}
+#[inline(always)]
+fn equal<T: Scalar>(x: T, y: T) -> T {
+    ones_if(x == y)
+}
+#[inline(always)]
+fn high<T: Scalar>(x: T, y: T) -> T {
+    ones_if(y.signed_lt(x))
+}
+#[inline(always)]
+fn high_logical<T: Scalar>(x: T, y: T) -> T {
+    ones_if(x > y)
+}
+#[inline(always)]
+fn maximum<T: Scalar>(x: T, y: T) -> T {
+    if x.signed_lt(y) { y } else { x }
+}
+#[inline(always)]
+fn maximum_logical<T: Scalar>(x: T, y: T) -> T {
+    x.max(y)
+}
+#[inline(always)]
+fn minimum<T: Scalar>(x: T, y: T) -> T {
+    if x.signed_lt(y) { x } else { y }
+}
+#[inline(always)]
+fn minimum_logical<T: Scalar>(x: T, y: T) -> T {
+    x.min(y)
+}
+/// (x + y + 1) / 2, without the bit that the sum may need more.
+#[inline(always)]
+fn average<T: Scalar>(x: T, y: T) -> T {
+    x.or(y).sub(x.xor(y).sar(1))
+}
+#[inline(always)]
+fn average_logical<T: Scalar>(x: T, y: T) -> T {
+    x.or(y).sub(x.xor(y).shr(1))
+}
+#[inline(always)]
+fn shift_left<T: Scalar>(x: T, y: T) -> T {
+    x.shl(amount(y))
+}
+#[inline(always)]
+fn shift_right<T: Scalar>(x: T, y: T) -> T {
+    x.shr(amount(y))
+}
+#[inline(always)]
+fn shift_right_arithmetic<T: Scalar>(x: T, y: T) -> T {
+    x.sar(amount(y))
+}
+#[inline(always)]
+fn rotate_left<T: Scalar>(x: T, y: T) -> T {
+    x.rotate_left(amount(y))
+}
+#[inline(always)]
+fn multiply_low<T: Scalar>(x: T, y: T) -> T {
+    x.mul(y)
+}
+
+/// A register that has `element` in each place.
+#[inline(always)]
+pub fn splat<T: Scalar>(element: T) -> u128 {
+    let v = element.widen() as u64;
+    match T::BYTES {
+        1 => join([v as u8; 16]),
+        2 => join([v as u16; 8]),
+        4 => join([v as u32; 4]),
+        8 => join([v; 2]),
+        _ => element.widen(),
+    }
 }
 
 /// The result of `op` on elements of 2^`es` bytes.
-#[inline]
+#[inline(always)]
+pub fn apply1(op: VectorOp1, es: u8, a: u128) -> u128 {
+    match op {
+        VectorOp1::LeadingZeros => each_of_one!(es, a, leading_zeros),
+        VectorOp1::TrailingZeros => each_of_one!(es, a, trailing_zeros),
+        VectorOp1::CountOnes => each_of_one!(es, a, count_ones),
+        VectorOp1::Negate => each_of_one!(es, a, negate),
+        VectorOp1::Absolute => each_of_one!(es, a, absolute),
+        VectorOp1::SwapBytes => each_of_one!(es, a, swap_bytes),
+        VectorOp1::ReverseElements => {
+            let a = a.swap_bytes();
+            each_of_one!(es, a, swap_bytes)
+        }
+        VectorOp1::UnpackHigh => permute::unpack(es, a, true),
+        VectorOp1::UnpackHighLogical => permute::unpack_logical(es, a, true),
+        VectorOp1::UnpackLow => permute::unpack(es, a, false),
+        VectorOp1::UnpackLowLogical => permute::unpack_logical(es, a, false),
+        VectorOp1::SignExtendToDoubleword => permute::sign_extend_to_doubleword(es, a),
+    }
+}
+
+/// The result of `op` on elements of 2^`es` bytes.
+#[inline(always)]
 pub fn apply(op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
     match op {
-        VectorOp::Add => by_size!(es, a, b, add),
-        VectorOp::Subtract => by_size!(es, a, b, subtract),
+        VectorOp::Add => each_of_two!(es, a, b, add),
+        VectorOp::Subtract => each_of_two!(es, a, b, subtract),
+        VectorOp::AddCarry => each_of_two!(es, a, b, add_carry),
+        VectorOp::SubtractBorrow => each_of_two!(es, a, b, subtract_borrow),
         VectorOp::And => a & b,
         VectorOp::AndComplement => a & !b,
         VectorOp::Or => a | b,
+        VectorOp::OrComplement => a | !b,
         VectorOp::Xor => a ^ b,
-        VectorOp::CompareEqual => by_size!(es, a, b, equal),
-        VectorOp::CompareHigh => by_size!(es, a, b, high),
-        VectorOp::CompareHighLogical => by_size!(es, a, b, high_logical),
-        VectorOp::Maximum => by_size!(es, a, b, maximum),
-        VectorOp::MaximumLogical => by_size!(es, a, b, maximum_logical),
-        VectorOp::Minimum => by_size!(es, a, b, minimum),
-        VectorOp::MinimumLogical => by_size!(es, a, b, minimum_logical),
+        VectorOp::Nand => !(a & b),
+        VectorOp::Nor => !(a | b),
+        VectorOp::NotXor => !(a ^ b),
+        VectorOp::CompareEqual => compare_equal(es, a, b),
+        VectorOp::CompareHigh => each_of_two!(es, a, b, high),
+        VectorOp::CompareHighLogical => each_of_two!(es, a, b, high_logical),
+        VectorOp::Maximum => each_of_two!(es, a, b, maximum),
+        VectorOp::MaximumLogical => each_of_two!(es, a, b, maximum_logical),
+        VectorOp::Minimum => each_of_two!(es, a, b, minimum),
+        VectorOp::MinimumLogical => each_of_two!(es, a, b, minimum_logical),
+        VectorOp::Average => each_of_two!(es, a, b, average),
+        VectorOp::AverageLogical => each_of_two!(es, a, b, average_logical),
+        VectorOp::ShiftLeft => each_of_two!(es, a, b, shift_left),
+        VectorOp::ShiftRightLogical => each_of_two!(es, a, b, shift_right),
+        VectorOp::ShiftRightArithmetic => each_of_two!(es, a, b, shift_right_arithmetic),
+        VectorOp::RotateLeft => each_of_two!(es, a, b, rotate_left),
+        VectorOp::MultiplyLow => each_of_two!(es, a, b, multiply_low),
+        VectorOp::MultiplyHigh => multiply::add_high(es, a, b, 0),
+        VectorOp::MultiplyHighLogical => multiply::add_high_logical(es, a, b, 0),
+        VectorOp::MultiplyEven => multiply::even(es, a, b),
+        VectorOp::MultiplyEvenLogical => multiply::even_logical(es, a, b),
+        VectorOp::MultiplyOdd => multiply::odd(es, a, b),
+        VectorOp::MultiplyOddLogical => multiply::odd_logical(es, a, b),
+        VectorOp::GaloisMultiply => multiply::galois(es, a, b),
+        VectorOp::SumWord => multiply::sum_word(es, a, b),
+        VectorOp::SumDoubleword => multiply::sum_doubleword(es, a, b),
+        VectorOp::SumQuadword => multiply::sum_quadword(es, a, b),
+        VectorOp::Checksum => multiply::checksum(a, b),
+        VectorOp::MergeHigh => permute::merge(es, a, b, true),
+        VectorOp::MergeLow => permute::merge(es, a, b, false),
+        VectorOp::Pack => permute::pack(es, a, b),
+        VectorOp::PackSaturate => permute::pack_saturate(es, a, b).0,
+        VectorOp::PackSaturateLogical => permute::pack_saturate_logical(es, a, b).0,
+        VectorOp::PackSaturated => permute::pack_saturate(es, a, b).1,
+        VectorOp::PackSaturatedLogical => permute::pack_saturate_logical(es, a, b).1,
+        VectorOp::BitPermute => permute::bit_permute(a, b),
+        VectorOp::BitShiftLeft => permute::bit_shift_left(a, b),
+        VectorOp::BitShiftRight => permute::bit_shift_right(a, b, 0),
+        VectorOp::BitShiftRightArithmetic => permute::bit_shift_right(a, b, ((a as i128) >> 127) as u8),
+        VectorOp::ByteShiftLeft => a << permute::byte_shift_amount(b),
+        VectorOp::ByteShiftRight => a >> permute::byte_shift_amount(b),
+        VectorOp::ByteShiftRightArithmetic => ((a as i128) >> permute::byte_shift_amount(b)) as u128,
     }
+}
+
+/// The result of `op` on elements of 2^`es` bytes.
+#[inline(always)]
+pub fn apply3(op: VectorOp3, es: u8, a: u128, b: u128, c: u128) -> u128 {
+    match op {
+        VectorOp3::Select => a & c | b & !c,
+        VectorOp3::Permute => permute::permute(a, b, c),
+        VectorOp3::MultiplyAddHigh => multiply::add_high(es, a, b, c),
+        VectorOp3::MultiplyAddHighLogical => multiply::add_high_logical(es, a, b, c),
+    }
+}
+
+/// All elements of 2^`es` bytes shifted by `amount`.
+#[inline(always)]
+pub fn shift(op: VectorShift, es: u8, a: u128, amount: u32) -> u128 {
+    macro_rules! by_amount {
+        ($f:ident) => {
+            match es {
+                0 => join(cut::<[u8; 16]>(a).map(|x| $f(x, amount as u8))),
+                1 => join(cut::<[u16; 8]>(a).map(|x| $f(x, amount as u16))),
+                2 => join(cut::<[u32; 4]>(a).map(|x| $f(x, amount))),
+                3 => join(cut::<[u64; 2]>(a).map(|x| $f(x, u64::from(amount)))),
+                _ => $f(a, u128::from(amount)),
+            }
+        };
+    }
+    match op {
+        VectorShift::Left => by_amount!(shift_left),
+        VectorShift::RightLogical => by_amount!(shift_right),
+        VectorShift::RightArithmetic => by_amount!(shift_right_arithmetic),
+        VectorShift::RotateLeft => by_amount!(rotate_left),
+    }
+}
+
+/// All ones in the elements that are equal.
+#[inline]
+fn compare_equal(es: u8, a: u128, b: u128) -> u128 {
+    each_of_two!(es, a, b, equal)
 }

@@ -53,6 +53,7 @@ macro_rules! files {
 
 pub(crate) mod interlocked;
 pub mod lanes;
+mod vector_form;
 
 files! {
     add_subtract,
@@ -68,9 +69,15 @@ files! {
     psw_control,
     rotate_select,
     storage_to_storage,
+    vector_compare,
     vector_fp,
     vector_fp_convert,
     vector_integer,
+    vector_load_store,
+    vector_multiply,
+    vector_permute,
+    vector_shift,
+    vector_string,
 }
 
 /// Whether an instruction has semantics.

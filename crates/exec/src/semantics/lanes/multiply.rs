@@ -1,0 +1,188 @@
+//! Products and sums over the elements of vector registers.
+//! Source: Principles of Operation, chapter 22: VECTOR MULTIPLY …, VECTOR GALOIS FIELD MULTIPLY SUM, VECTOR SUM ACROSS …,
+//! VECTOR CHECKSUM.
+
+use super::{cut, join};
+
+/// The left halves of the products plus the elements of `c`.
+macro_rules! add_high {
+    ($a:expr, $b:expr, $c:expr, $narrow:ty, $wide:ty) => {{
+        const N: usize = 16 / size_of::<$narrow>();
+        let (a, b, c): ([$narrow; N], [$narrow; N], [$narrow; N]) = (cut($a), cut($b), cut($c));
+        let mut v = [0; N];
+        for i in 0..N {
+            v[i] = ((<$wide>::from(a[i]) * <$wide>::from(b[i]) + <$wide>::from(c[i])) >> <$narrow>::BITS) as $narrow;
+        }
+        join(v)
+    }};
+}
+
+#[inline]
+pub(super) fn add_high(es: u8, a: u128, b: u128, c: u128) -> u128 {
+    match es {
+        0 => add_high!(a, b, c, i8, i16),
+        1 => add_high!(a, b, c, i16, i32),
+        2 => add_high!(a, b, c, i32, i64),
+        _ => add_high!(a, b, c, i64, i128),
+    }
+}
+
+#[inline]
+pub(super) fn add_high_logical(es: u8, a: u128, b: u128, c: u128) -> u128 {
+    match es {
+        0 => add_high!(a, b, c, u8, u16),
+        1 => add_high!(a, b, c, u16, u32),
+        2 => add_high!(a, b, c, u32, u64),
+        _ => add_high!(a, b, c, u64, u128),
+    }
+}
+
+/// Of each pair of elements, cut as one of twice the size, the product of the left (even) or right (odd) ones.
+macro_rules! half_product {
+    ($a:expr, $b:expr, $wide:ty, $half:expr) => {{
+        const N: usize = 16 / size_of::<$wide>();
+        let (a, b): ([$wide; N], [$wide; N]) = (cut($a), cut($b));
+        let mut v = [0; N];
+        for i in 0..N {
+            v[i] = $half(a[i]).wrapping_mul($half(b[i]));
+        }
+        join(v)
+    }};
+}
+
+macro_rules! half_products {
+    ($name:ident, $half:ident, $w0:ident, $w1:ident, $w2:ident, $w3:ident) => {
+        #[inline]
+        pub(super) fn $name(es: u8, a: u128, b: u128) -> u128 {
+            match es {
+                0 => half_product!(a, b, $w0, |x: $w0| $half!(x, $w0)),
+                1 => half_product!(a, b, $w1, |x: $w1| $half!(x, $w1)),
+                2 => half_product!(a, b, $w2, |x: $w2| $half!(x, $w2)),
+                _ => half_product!(a, b, $w3, |x: $w3| $half!(x, $w3)),
+            }
+        }
+    };
+}
+
+macro_rules! left {
+    ($x:ident, $w:ty) => {
+        $x >> (<$w>::BITS / 2)
+    };
+}
+/// The right half; of a signed type with its sign.
+macro_rules! right {
+    ($x:ident, $w:ty) => {
+        $x << (<$w>::BITS / 2) >> (<$w>::BITS / 2)
+    };
+}
+
+half_products! { even, left, i16, i32, i64, i128 }
+half_products! { even_logical, left, u16, u32, u64, u128 }
+half_products! { odd, right, i16, i32, i64, i128 }
+half_products! { odd_logical, right, u16, u32, u64, u128 }
+
+/// Product of binary polynomials.
+#[inline]
+fn carryless(a: u64, b: u64) -> u128 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("pclmulqdq") {
+        use std::arch::x86_64::{_mm_clmulepi64_si128, _mm_set_epi64x};
+        #[target_feature(enable = "pclmulqdq")]
+        fn multiply(a: u64, b: u64) -> u128 {
+            let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, a as i64), _mm_set_epi64x(0, b as i64));
+            // SAFETY: both are 16 bytes of plain bits.
+            unsafe { std::mem::transmute(product) }
+        }
+        // SAFETY: the host has the instruction.
+        return unsafe { multiply(a, b) };
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("aes") {
+        #[target_feature(enable = "aes")]
+        fn multiply(a: u64, b: u64) -> u128 {
+            std::arch::aarch64::vmull_p64(a, b)
+        }
+        // SAFETY: the host has the instruction.
+        return unsafe { multiply(a, b) };
+    }
+    (0..64).fold(0, |product, bit| product ^ (u128::from(a) << bit & 0u128.wrapping_sub(u128::from(b >> bit & 1))))
+}
+
+macro_rules! galois {
+    ($a:expr, $b:expr, $narrow:ty, $wide:ty) => {{
+        const N: usize = 16 / size_of::<$wide>();
+        let (a, b): ([$narrow; 2 * N], [$narrow; 2 * N]) = (cut($a), cut($b));
+        let mut v = [0 as $wide; N];
+        for i in 0..N {
+            let product = |n: usize| carryless(a[n].into(), b[n].into());
+            v[i] = (product(2 * i) ^ product(2 * i + 1)) as $wide;
+        }
+        join(v)
+    }};
+}
+
+#[inline]
+pub(super) fn galois(es: u8, a: u128, b: u128) -> u128 {
+    match es {
+        0 => galois!(a, b, u8, u16),
+        1 => galois!(a, b, u16, u32),
+        2 => galois!(a, b, u32, u64),
+        _ => galois!(a, b, u64, u128),
+    }
+}
+
+/// For each `$wide`, the sum of its `$narrow` elements in `a` and the rightmost one in `b`.
+macro_rules! sum {
+    ($a:expr, $b:expr, $narrow:ty, $wide:ty) => {{
+        const N: usize = 16 / size_of::<$wide>();
+        const PARTS: usize = size_of::<$wide>() / size_of::<$narrow>();
+        let (a, b): ([$narrow; N * PARTS], [$narrow; N * PARTS]) = (cut($a), cut($b));
+        let mut v = [0 as $wide; N];
+        for i in 0..N {
+            let mut sum = <$wide>::from(b[i * PARTS]);
+            for x in &a[i * PARTS..][..PARTS] {
+                sum += <$wide>::from(*x);
+            }
+            v[i] = sum;
+        }
+        join(v)
+    }};
+}
+
+#[inline]
+pub(super) fn sum_word(es: u8, a: u128, b: u128) -> u128 {
+    if es == 0 { sum!(a, b, u8, u32) } else { sum!(a, b, u16, u32) }
+}
+
+#[inline]
+pub(super) fn sum_doubleword(es: u8, a: u128, b: u128) -> u128 {
+    if es == 1 { sum!(a, b, u16, u64) } else { sum!(a, b, u32, u64) }
+}
+
+#[inline]
+pub(super) fn sum_quadword(es: u8, a: u128, b: u128) -> u128 {
+    if es == 2 { sum!(a, b, u32, u128) } else { sum!(a, b, u64, u128) }
+}
+
+/// The words of `a` and word 1 of `b`, added with end-around carry, in word 1.
+#[inline]
+pub(super) fn checksum(a: u128, b: u128) -> u128 {
+    let words: [u32; 4] = cut(a);
+    let sum = words.iter().fold(b >> 64 & 0xFFFF_FFFF, |sum, word| sum + u128::from(*word));
+    // Adding the carries at the end gives the same as adding each at once: both count modulo 2^32 - 1.
+    let sum = (sum >> 32) + (sum & 0xFFFF_FFFF);
+    let sum = (sum >> 32) + (sum & 0xFFFF_FFFF);
+    sum << 64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carryless_products() {
+        assert_eq!(carryless(3, 3), 5);
+        assert_eq!(carryless(1 << 63, 1 << 63), 1 << 126);
+        assert_eq!(carryless(u64::MAX, 3), 1 << 64 | 1);
+    }
+}

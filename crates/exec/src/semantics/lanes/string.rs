@@ -1,0 +1,176 @@
+//! Searches in vector registers: each gives the result register and the condition code.
+//! Source: Principles of Operation, chapter 23, Vector String Instructions.
+//!
+//! Masks have all ones in the elements that are meant, so that leading zeros give the byte index of the first of them, and
+//! 16 when there is none.
+
+use super::{compare_equal, cut, join};
+
+/// What the instruction's modifier field asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Invert the result of comparing (IN).
+    pub invert: bool,
+    /// Give a mask, not an index (RT).
+    pub mask: bool,
+    /// Look for zero elements too (ZS).
+    pub zero: bool,
+}
+
+impl Search {
+    /// From modifier bits 8 (IN), 4 (RT) and 2 (ZS).
+    #[inline(always)]
+    pub fn new(modifier: u8) -> Search {
+        Search { invert: modifier & 8 != 0, mask: modifier & 4 != 0, zero: modifier & 2 != 0 }
+    }
+}
+
+#[inline(always)]
+fn first(mask: u128) -> u32 {
+    mask.leading_zeros() / 8
+}
+
+/// The byte index of the first zero element, 16 if none or none is looked for.
+#[inline(always)]
+fn first_zero(s: Search, es: u8, a: u128) -> u32 {
+    if s.zero { first(compare_equal(es, a, 0)) } else { 16 }
+}
+
+/// An index as result: in byte 7.
+#[inline(always)]
+fn index(n: u32) -> u128 {
+    u128::from(n) << 64
+}
+
+/// Condition code of a search: 0 zero found at or before any match, 1 match and no zero, 2 match before zero, 3 neither.
+#[inline(always)]
+fn search_cc(first: u32, zero: u32) -> u8 {
+    match (first, zero) {
+        (16, 16) => 3,
+        (_, 16) => 1,
+        _ if first < zero => 2,
+        _ => 0,
+    }
+}
+
+/// The result of a search that found the elements in `found`.
+#[inline(always)]
+fn result(s: Search, es: u8, a: u128, found: u128) -> (u128, u8) {
+    let found = if s.invert { !found } else { found };
+    let (first, zero) = (first(found), first_zero(s, es, a));
+    (if s.mask { found } else { index(first.min(zero)) }, search_cc(first, zero))
+}
+
+macro_rules! any_equal {
+    ($a:expr, $b:expr, $t:ty) => {{
+        const N: usize = 16 / size_of::<$t>();
+        let (a, b): ([$t; N], [$t; N]) = (cut($a), cut($b));
+        let mut found = [0; N];
+        for y in b {
+            for i in 0..N {
+                found[i] |= if a[i] == y { <$t>::MAX } else { 0 };
+            }
+        }
+        join(found)
+    }};
+}
+
+/// VECTOR FIND ANY ELEMENT EQUAL.
+#[inline]
+pub fn find_any_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
+    let found = match es {
+        0 => any_equal!(a, b, u8),
+        1 => any_equal!(a, b, u16),
+        _ => any_equal!(a, b, u32),
+    };
+    result(s, es, a, found)
+}
+
+/// VECTOR FIND ELEMENT EQUAL.
+#[inline]
+pub fn find_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
+    let (first, zero) = (first(compare_equal(es, a, b)), first_zero(s, es, a));
+    (index(first.min(zero)), search_cc(first, zero))
+}
+
+/// VECTOR FIND ELEMENT NOT EQUAL.
+#[inline]
+pub fn find_not_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
+    let (first, zero) = (first(!compare_equal(es, a, b)), first_zero(s, es, a));
+    let cc = match (first, zero) {
+        (16, 16) => 3,
+        _ if zero < first => 0,
+        // Elements are unsigned, and all before the first difference are equal: the registers compare as that element does.
+        _ => 1 + u8::from(a > b),
+    };
+    (index(first.min(zero)), cc)
+}
+
+/// VECTOR ISOLATE STRING.
+#[inline]
+pub fn isolate(es: u8, a: u128) -> (u128, u8) {
+    match compare_equal(es, a, 0).leading_zeros() {
+        128 => (a, 3),
+        bits => (a & !(u128::MAX >> bits), 0),
+    }
+}
+
+macro_rules! in_ranges {
+    ($a:expr, $b:expr, $c:expr, $t:ty) => {{
+        const N: usize = 16 / size_of::<$t>();
+        let (a, b, c): ([$t; N], [$t; N], [$t; N]) = (cut($a), cut($b), cut($c));
+        let bit = |n: usize, bit: u32| if c[n] << bit >> (<$t>::BITS - 1) == 1 { <$t>::MAX } else { 0 };
+        let mut found = [0; N];
+        for pair in (0..N).step_by(2) {
+            let mut both = [<$t>::MAX; N];
+            for n in [pair, pair + 1] {
+                let (equal, low, high) = (bit(n, 0), bit(n, 1), bit(n, 2));
+                for i in 0..N {
+                    let is_equal = if a[i] == b[n] { equal } else { 0 };
+                    let is_low = if a[i] < b[n] { low } else { 0 };
+                    let is_high = if a[i] > b[n] { high } else { 0 };
+                    both[i] &= is_equal | is_low | is_high;
+                }
+            }
+            for i in 0..N {
+                found[i] |= both[i];
+            }
+        }
+        join(found)
+    }};
+}
+
+/// VECTOR STRING RANGE COMPARE: `b` has the limits, `c` says how to compare with each.
+#[inline]
+pub fn range_compare(s: Search, es: u8, a: u128, b: u128, c: u128) -> (u128, u8) {
+    let found = match es {
+        0 => in_ranges!(a, b, c, u8),
+        1 => in_ranges!(a, b, c, u16),
+        _ => in_ranges!(a, b, c, u32),
+    };
+    result(s, es, a, found)
+}
+
+/// VECTOR STRING SEARCH: the substring `b`, as many bytes of it as byte 7 of `c` says, in `a`.
+#[inline]
+pub fn search(s: Search, es: u8, a: u128, b: u128, c: u128) -> (u128, u8) {
+    let size = 1 << es;
+    // What a length that is too large or no multiple of the element size gives is not predictable.
+    let mut length = ((c >> 64) as u32 & 0xFF).min(16) & !(size - 1);
+    let mut end = 16;
+    if s.zero {
+        length = length.min(first(compare_equal(es, b, 0)));
+        end = first(compare_equal(es, a, 0));
+    }
+    if length == 0 {
+        return (0, 2);
+    }
+    for at in (0..end).step_by(size as usize) {
+        // Of the substring, what lies within the register is compared.
+        let compared = length.min(16 - at);
+        if (a << (8 * at) ^ b) >> (128 - 8 * compared) == 0 {
+            return (index(at), if compared == length { 2 } else { 3 });
+        }
+    }
+    (index(16), u8::from(end < 16))
+}
