@@ -24,6 +24,12 @@
 //! rounding can happen inside the library. Berkeley SoftFloat (`softfloat-wrapper`, `softfloat-sys`) needs a C compiler
 //! and has fixed formats, so extended results could not be re-rounded exactly; `simple-soft-float` is LGPL, unchanged
 //! since 2020 and orders of magnitude slower. `APFloat` has no square root: `soft` has a digit-by-digit one.
+//!
+//! # Speed
+//!
+//! `cargo run --release -p softsie-bfp --example speed` prints it. On a 2-core x86-64 virtual machine a long addition
+//! takes 1 ns on the host path when the inexact flag is set already (which it soon is in any program), 5 ns when it is
+//! not; the exact path takes 170 to 250 ns (divide 600 to 1,000), conversions and comparisons 2 to 16 ns.
 
 mod arith;
 mod compare;
@@ -35,6 +41,7 @@ mod format;
 pub mod host;
 mod minmax;
 mod nan;
+mod radix;
 mod soft;
 
 pub use arith::{
@@ -50,3 +57,4 @@ pub use divide_to_integer::{Divided, divide_to_integer};
 pub use env::{Env, Flags, Outcome, Rounding, Trap};
 pub use format::{Class, Extended, Format, Long, Short};
 pub use minmax::{MinMax, max, min};
+pub use radix::{convert_from_hfp, convert_to_hfp};

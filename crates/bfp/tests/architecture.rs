@@ -307,3 +307,37 @@ fn minimum_and_maximum() {
     assert_eq!(max(MinMax::IeeeMagnitude, ONE, minus_two), done(minus_two, 0));
     assert_eq!(max(MinMax::JavaMagnitude, ONE, minus_two), done(two, 0));
 }
+
+#[test]
+fn hexadecimal_floating_point() {
+    let to = softsie_bfp::convert_to_hfp::<Long>;
+    // 1.0 is 0.1 (hexadecimal) * 16^1; 0.5 is 0.8 * 16^0; -10 is 0.A * 16^1.
+    assert_eq!(to(0x3FF0 << 48), (0x4110_0000_0000_0000, 2));
+    assert_eq!(to(0x3FE0 << 48), (0x4080_0000_0000_0000, 2));
+    assert_eq!(to(0xC024 << 48), (0xC1A0_0000_0000_0000, 1));
+    // All 53 bits are kept: 1 + 2^-52 has three zeros before its first bit.
+    assert_eq!(to(0x3FF0_0000_0000_0001), (0x4110_0000_0000_0001, 2));
+    assert_eq!(to(1 << 63), (1 << 63, 0));
+    assert_eq!(to(0x7FF8_0000_0000_0001), (0x7FFF_FFFF_FFFF_FFFF, 3));
+    assert_eq!(to(0xFFF0 << 48), (0xFFFF_FFFF_FFFF_FFFF, 3));
+    // 16^63 is too large (it needs 0.1 * 16^64), 2^251 is 0.8 * 16^63.
+    assert_eq!(to((1023 + 252) << 52), (0x7FFF_FFFF_FFFF_FFFF, 3));
+    assert_eq!(to((1023 + 251) << 52), (0x7F80_0000_0000_0000, 2));
+    // 16^-65 is the smallest number; half of it becomes zero.
+    assert_eq!(to((1023 - 260) << 52), (0x0010_0000_0000_0000, 2));
+    assert_eq!(to((1023 - 261) << 52), (0, 2));
+    assert_eq!(softsie_bfp::convert_to_hfp::<Short>(1), (0x1B80_0000_0000_0000, 2));
+
+    let from = softsie_bfp::convert_from_hfp::<Short>;
+    assert_eq!(from(0x4110_0000_0000_0000, Rounding::Zero), (ONE, 2));
+    assert_eq!(from(0x8000_0000_0000_0000, Rounding::Zero), (0x8000_0000, 0));
+    // Not normalized: 0.001 * 16^3.
+    assert_eq!(from(0x4300_1000_0000_0000, Rounding::Zero), (ONE, 2));
+    // 1 + 2^-24 + 2^-52: just above a tie.
+    assert_eq!(from(0x4110_0000_1000_0001, Rounding::NearestEven), (ONE + 1, 2));
+    assert_eq!(from(0xC110_0000_1000_0001, Rounding::Up), (0xBF80_0000, 1));
+    // 16^32 = 2^128 is too large for short.
+    assert_eq!(from(0x6110_0000_0000_0000, Rounding::NearestEven), (INFINITY, 3));
+    assert_eq!(from(0xE110_0000_0000_0000, Rounding::Zero), (0xFF7F_FFFF, 3));
+    assert_eq!(from(0x0010_0000_0000_0000, Rounding::Up), (1, 2));
+}

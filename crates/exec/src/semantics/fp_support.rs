@@ -26,7 +26,7 @@ const SIGN: u64 = 1 << 63;
 
 /// Floating-point registers 0, 2, 4 and 6 are always there, the others when CR0 makes them available.
 #[inline(always)]
-fn available<M: Machine, const N: usize>(m: &mut M, registers: [u8; N]) -> Result<(), Exit> {
+pub(crate) fn available<M: Machine, const N: usize>(m: &mut M, registers: [u8; N]) -> Result<(), Exit> {
     if registers.iter().any(|r| r & 9 != 0) { m.require_afp(DXC_AFP_REGISTER) } else { Ok(()) }
 }
 

@@ -64,6 +64,7 @@ files! {
     compare_swap,
     execute,
     fp_control,
+    fp_radix,
     fp_support,
     load_store,
     psw_control,
