@@ -4,7 +4,9 @@
 mod bare;
 mod case;
 mod check;
+mod hostile;
 
 pub use bare::Bare;
 pub use case::{Case, Kind, parse};
 pub use check::check;
+pub use hostile::run_hostile_guest;
