@@ -34,4 +34,4 @@ pub use vcpu::Vcpu;
 pub use vm::Vm;
 
 #[cfg(test)]
-mod testing;
+mod tests;

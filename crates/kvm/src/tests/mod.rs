@@ -1,0 +1,8 @@
+//! Unit tests of the interface's objects: results and errors of the calls, delivery of interrupts, completion of
+//! interceptions made by hand. Truth: the interface's reference and the Principles of Operation.
+
+mod calls;
+mod delivery;
+mod instructions;
+mod machine;
+mod sigp;
