@@ -183,6 +183,33 @@ impl Cpu {
                 self.select(key)
             }
         };
+        self.host_in(selected, space, address, access)
+    }
+
+    /// Like [`Cpu::host`], with `access_key` in place of the PSW key.
+    ///
+    /// # Errors
+    /// The access exception.
+    pub fn host_with_key(
+        &mut self,
+        space: AddressSpace,
+        access_key: u8,
+        address: u64,
+        access: Access,
+    ) -> Result<NonNull<u8>, Exit> {
+        let key = SpaceKey { access_key, ..self.space_key(space, address, access)? };
+        let selected = self.select(key);
+        self.host_in(selected, space, address, access)
+    }
+
+    #[inline]
+    fn host_in(
+        &mut self,
+        selected: *mut Space,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+    ) -> Result<NonNull<u8>, Exit> {
         let tag = address & !(PAGE_SIZE - 1);
         // SAFETY: spaces live as long as the CPU; no other reference into the space is live.
         let entry = unsafe { (&(*selected).entries)[Space::slot(address)] };
@@ -228,8 +255,15 @@ impl Cpu {
         if space == AddressSpace::Real || !self.psw.has(PswMask::DAT) {
             return Ok(real);
         }
-        let by_psw = self.psw.address_space();
-        let asce = match (space, by_psw) {
+        Ok(SpaceKey { asce: self.designated_asce(space, address, access)?, real: false, ..real })
+    }
+
+    /// The address-space-control element by which an address of kind `space` is translated, whether DAT is on or not.
+    ///
+    /// # Errors
+    /// The exception of access-register translation.
+    pub fn designated_asce(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<u64, Exit> {
+        Ok(match (space, self.psw.address_space()) {
             (AddressSpace::Primary, _) => self.cr[1],
             (AddressSpace::Secondary, _) => self.cr[7],
             (AddressSpace::Home, _) => self.cr[13],
@@ -250,9 +284,8 @@ impl Cpu {
                     }
                 }
             }
-            (AddressSpace::Real, _) => 0,
-        };
-        Ok(SpaceKey { asce, real: false, ..real })
+            (AddressSpace::Real, _) => asce::REAL_SPACE,
+        })
     }
 
     fn select(&mut self, key: SpaceKey) -> *mut Space {
@@ -316,7 +349,7 @@ impl Cpu {
         } else {
             match self.translate_by(key.asce, address) {
                 Ok(t) => (t.real, t.protected, t.no_execution),
-                Err(code) => return Err(self.access_exception(code, None, space, address, access)),
+                Err(fault) => return Err(self.access_exception(fault.code, None, space, address, access)),
             }
         };
         let absolute = self.prefixed(real) & !(PAGE_SIZE - 1);
@@ -324,28 +357,13 @@ impl Cpu {
         let Some(page) = slots.page(absolute) else {
             return Err(self.access_exception(ProgramCode::ADDRESSING, None, space, address, access));
         };
-        let low_pages = self.cr0().contains(Cr0::LOW_ADDRESS_PROTECTION)
-            && address < 0x2000
-            && (key.real || key.asce & asce::PRIVATE_SPACE == 0);
+        let low_pages = self.has_protected_low_addresses(key) && address < 0x2000;
         let storage_key = page.state.key();
         let violation = match access {
             Access::Store if low_pages && address % PAGE_SIZE < LOW_ADDRESS_BYTES => Some(Protection::LowAddress),
             Access::Store if dat_protected => Some(Protection::Dat),
-            Access::Store if !storage_key.allows_store(key.access_key) => {
-                let overridden =
-                    storage_key.access_control() == 9 && self.cr0().contains(Cr0::STORAGE_PROTECTION_OVERRIDE);
-                (!overridden).then_some(Protection::Key)
-            }
             Access::Instruction if no_execution => Some(Protection::InstructionExecution),
-            Access::Fetch | Access::Instruction if !storage_key.allows_fetch(key.access_key) => {
-                let overridden = storage_key.access_control() == 9
-                    && self.cr0().contains(Cr0::STORAGE_PROTECTION_OVERRIDE)
-                    || address < 2048
-                        && self.cr0().contains(Cr0::FETCH_PROTECTION_OVERRIDE)
-                        && (key.real || key.asce & asce::PRIVATE_SPACE == 0);
-                (!overridden).then_some(Protection::Key)
-            }
-            _ => None,
+            _ => (!self.key_permits(key, storage_key, address, access)).then_some(Protection::Key),
         };
         if let Some(protection) = violation {
             return Err(self.access_exception(ProgramCode::PROTECTION, Some(protection), space, address, access));
@@ -377,6 +395,79 @@ impl Cpu {
             *entry = TlbEntry { read: tag, write, addend, page: absolute | low };
         }
         Ok((page.host, absolute))
+    }
+
+    fn has_protected_low_addresses(&self, key: SpaceKey) -> bool {
+        self.cr0().contains(Cr0::LOW_ADDRESS_PROTECTION) && !key.is_private()
+    }
+
+    /// Low-address protection of stores to the page at real address `address` that do not go by way of [`Cpu::host`].
+    ///
+    /// # Errors
+    /// The protection exception.
+    pub fn check_low_address(&mut self, address: u64) -> Result<(), Exit> {
+        if address < 0x2000 && self.cr0().contains(Cr0::LOW_ADDRESS_PROTECTION) {
+            let (space, kind) = (AddressSpace::Real, Some(Protection::LowAddress));
+            return Err(self.access_exception(ProgramCode::PROTECTION, kind, space, address, Access::Store));
+        }
+        Ok(())
+    }
+
+    /// Key-controlled protection with its overrides.
+    fn key_permits(&self, key: SpaceKey, storage_key: StorageKey, address: u64, access: Access) -> bool {
+        let matches = match access {
+            Access::Store => storage_key.allows_store(key.access_key),
+            Access::Fetch | Access::Instruction => storage_key.allows_fetch(key.access_key),
+        };
+        matches
+            || storage_key.access_control() == 9 && self.cr0().contains(Cr0::STORAGE_PROTECTION_OVERRIDE)
+            || access != Access::Store
+                && address < 2048
+                && self.cr0().contains(Cr0::FETCH_PROTECTION_OVERRIDE)
+                && !key.is_private()
+    }
+
+    /// What TEST PROTECTION finds out about the operand at `address`, with `access_key` in place of the PSW key: 0 fetches
+    /// and stores are permitted, 1 fetches only, 2 neither, 3 the address does not translate.
+    ///
+    /// # Errors
+    /// Addressing and translation-specification exceptions.
+    pub fn test_protection(&mut self, space: AddressSpace, access_key: u8, address: u64) -> Result<u8, Exit> {
+        let unavailable = |exit| match exit {
+            Exit::Program(code) if code.nullifies() => Ok(3),
+            other => Err(other),
+        };
+        let key = match self.space_key(space, address, Access::Fetch) {
+            Ok(key) => SpaceKey { access_key, ..key },
+            Err(exit) => return unavailable(exit),
+        };
+        let (real, dat_protected) = if key.real {
+            (address, false)
+        } else {
+            match self.translate_by(key.asce, address) {
+                Ok(t) => (t.real, t.protected),
+                Err(fault) => return unavailable(Exit::Program(fault.code)),
+            }
+        };
+        let storage_key = self.storage_key(self.prefixed(real))?;
+        let low = self.has_protected_low_addresses(key) && address < 0x2000 && address % PAGE_SIZE < LOW_ADDRESS_BYTES;
+        if !self.key_permits(key, storage_key, address, Access::Fetch) {
+            return Ok(2);
+        }
+        let stores = !low && !dat_protected && self.key_permits(key, storage_key, address, Access::Store);
+        Ok(u8::from(!stores))
+    }
+
+    /// The real address of the operand at `address`, which need not be accessible.
+    ///
+    /// # Errors
+    /// The access exception of the translation.
+    pub fn real_address(&mut self, space: AddressSpace, address: u64) -> Result<u64, Exit> {
+        let table = self.designated_asce(space, address, Access::Fetch)?;
+        match self.translate_by(table, address) {
+            Ok(t) => Ok(t.real),
+            Err(fault) => Err(self.access_exception(fault.code, None, space, address, Access::Fetch)),
+        }
     }
 
     /// Sets the parameters of an access exception.

@@ -18,6 +18,8 @@ pub enum Request {
     FlushPageIndex(u64),
     /// Purge the translations of this ASCE, see [`Cpu::flush_asce`].
     FlushAsce(u64),
+    /// Purge the translations to the page at this absolute address, see [`Cpu::flush_absolute`].
+    FlushAbsolute(u64),
     /// Drop decoded and translated code of the page at this absolute address.
     DropCode(u64),
     /// The page at this absolute address is about to be decoded: stores into it must be noticed from now on.
@@ -158,6 +160,11 @@ impl Cpu {
         self.broadcast_to_others(request);
     }
 
+    /// Does `request` on this CPU only.
+    pub fn purge_here(&mut self, request: Request) {
+        self.serve(request);
+    }
+
     pub(crate) fn broadcast_to_others(&mut self, request: Request) {
         let tickets: Vec<_> = {
             let all = self.cluster.mailboxes.read();
@@ -188,6 +195,7 @@ impl Cpu {
             Request::FlushAll => self.flush_tlb(),
             Request::FlushPageIndex(address) => self.flush_page_index(address),
             Request::FlushAsce(asce) => self.flush_asce(asce),
+            Request::FlushAbsolute(absolute) => self.flush_absolute(absolute),
             Request::DropCode(absolute) => self.code.drop_page(absolute),
             Request::ForbidDirectStores(absolute) => self.forbid_direct_stores(absolute),
             Request::SlotsChanged => {

@@ -53,6 +53,8 @@ pub mod asce {
     pub const ORIGIN: u64 = !0xFFF;
     /// Private-space control.
     pub const PRIVATE_SPACE: u64 = 0x100;
+    /// Space-switch-event control.
+    pub const SPACE_SWITCH_EVENT: u64 = 0x40;
     /// Real-space control.
     pub const REAL_SPACE: u64 = 0x20;
     /// Designation type: 3 region-first, 2 region-second, 1 region-third, 0 segment table.

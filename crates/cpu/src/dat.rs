@@ -25,6 +25,8 @@ pub struct Translation {
     pub real: u64,
     /// A table entry forbids stores.
     pub protected: bool,
+    /// A region- or segment-table entry forbids stores.
+    pub protected_above: bool,
     /// A table entry forbids instruction fetch.
     pub no_execution: bool,
     /// A common-segment bit was on.
@@ -33,6 +35,21 @@ pub struct Translation {
     pub entry: u64,
     /// Number of address bits that the last entry leaves: 12 for a page, 20 for a segment frame, 31 for a region frame.
     pub frame_bits: u32,
+}
+
+/// Why an address does not translate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TranslationFault {
+    /// The program-interruption code of the exception that an access would meet.
+    pub code: ProgramCode,
+    /// Address of the table entry whose invalid bit is one; `None` when something else is wrong.
+    pub entry: Option<u64>,
+}
+
+impl From<ProgramCode> for TranslationFault {
+    fn from(code: ProgramCode) -> Self {
+        TranslationFault { code, entry: None }
+    }
 }
 
 const INVALID: u64 = 0x20;
@@ -52,13 +69,14 @@ impl Cpu {
     /// # Errors
     /// The program-interruption code of the translation exception or addressing exception; what becomes of it (exception,
     /// condition code) is the caller's affair.
-    pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, ProgramCode> {
+    pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
         let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
         let edat2 = edat1 && self.model.facilities.has(78);
         let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
         let mut t = Translation {
             real: address,
             protected: false,
+            protected_above: false,
             no_execution: false,
             common: false,
             entry: 0,
@@ -70,7 +88,7 @@ impl Cpu {
         let levels = (table & asce::TYPE) >> 2;
         // Bits above the highest index must be zero.
         if levels < 3 && address >> (31 + 11 * levels) != 0 {
-            return Err(ProgramCode::ASCE_TYPE);
+            return Err(ProgramCode::ASCE_TYPE.into());
         }
         let mut origin = table & asce::ORIGIN;
         let (mut offset, mut length) = (0, table & asce::LENGTH);
@@ -84,15 +102,15 @@ impl Cpu {
             let index = (address >> (20 + 11 * level)) & 0x7FF;
             // Offset and length count quarters of a table.
             if !(offset..=length).contains(&(index >> 9)) {
-                return Err(missing);
+                return Err(missing.into());
             }
-            t.entry = origin + index * 8;
+            t.entry = origin.wrapping_add(index * 8);
             let entry = self.read_table(t.entry)?;
             if entry & INVALID != 0 {
-                return Err(missing);
+                return Err(TranslationFault { code: missing, entry: Some(t.entry) });
             }
             if (entry & ENTRY_TYPE) >> 2 != level {
-                return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+                return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
             }
             if level == 0 || edat1 {
                 t.protected |= entry & PROTECTED != 0;
@@ -106,6 +124,9 @@ impl Cpu {
                 let below = (1 << frame_bits) - 1;
                 t.no_execution = iep && entry & NO_EXECUTION != 0;
                 t.common = entry & COMMON_SEGMENT != 0;
+                if t.common && table & asce::PRIVATE_SPACE != 0 {
+                    return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
+                }
                 t.real = entry & !below | address & below;
                 t.frame_bits = frame_bits;
                 return Ok(t);
@@ -114,7 +135,7 @@ impl Cpu {
                 if entry & COMMON_SEGMENT != 0 {
                     t.common = true;
                     if table & asce::PRIVATE_SPACE != 0 {
-                        return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+                        return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
                     }
                 }
                 origin = entry & !0x7FF;
@@ -123,14 +144,15 @@ impl Cpu {
                 (offset, length) = ((entry & ENTRY_OFFSET) >> 6, entry & ENTRY_LENGTH);
             }
         }
-        t.entry = origin + ((address >> 12) & 0xFF) * 8;
+        t.entry = origin.wrapping_add(((address >> 12) & 0xFF) * 8);
         let entry = self.read_table(t.entry)?;
         if entry & PAGE_INVALID != 0 {
-            return Err(ProgramCode::PAGE_TRANSLATION);
+            return Err(TranslationFault { code: ProgramCode::PAGE_TRANSLATION, entry: Some(t.entry) });
         }
         if entry & PAGE_ZERO_BIT != 0 {
-            return Err(ProgramCode::TRANSLATION_SPECIFICATION);
+            return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
         }
+        t.protected_above = t.protected;
         t.protected |= entry & PROTECTED != 0;
         t.no_execution = iep && entry & NO_EXECUTION != 0;
         t.real = entry & !0xFFF | address & 0xFFF;

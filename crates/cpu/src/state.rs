@@ -227,7 +227,8 @@ impl Cpu {
         if (self.cr[0] ^ before[0]) & relevant != 0 {
             self.flush_tlb();
         }
-        if (self.cr[0] ^ before[0]) & (Cr0::CLOCK_COMPARATOR | Cr0::CPU_TIMER).bits() != 0 {
+        if (self.cr[0] ^ before[0]) & (Cr0::CLOCK_COMPARATOR | Cr0::CPU_TIMER | Cr0::CLOCK_COMPARATOR_SIGN).bits() != 0
+        {
             self.arm_timer();
         }
         self.select_spaces();

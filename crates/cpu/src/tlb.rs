@@ -55,6 +55,13 @@ pub struct SpaceKey {
     pub asce: u64,
 }
 
+impl SpaceKey {
+    /// Whether low-address protection and fetch-protection override do not apply.
+    pub(crate) fn is_private(self) -> bool {
+        !self.real && self.asce & crate::asce::PRIVATE_SPACE != 0
+    }
+}
+
 /// The translations of one address space.
 pub struct Space {
     pub(crate) key: SpaceKey,
@@ -160,6 +167,16 @@ impl Cpu {
             if !s.key.real && same(s.key.asce) {
                 s.flush();
             }
+        }
+    }
+
+    /// Purges the translations to the page at `absolute`: its storage key has changed.
+    pub fn flush_absolute(&mut self, absolute: u64) {
+        for s in &mut self.spaces.list {
+            for e in s.entries.iter_mut().filter(|e| e.page & !TlbEntry::LOW_ADDRESS == absolute) {
+                *e = TlbEntry::EMPTY;
+            }
+            s.fetch.fill(EMPTY_FETCH);
         }
     }
 

@@ -85,7 +85,7 @@ fn ends_run(o: &Operands) -> bool {
     match o.op() {
         Op::BCR => o.m1() == 15 && o.r2() != 0,
         Op::BC | Op::BRC | Op::BRCL => o.m1() == 15,
-        Op::LPSW | Op::LPSWE | Op::PR => true,
+        Op::LPSW | Op::LPSWE | Op::LPSWEY | Op::PR => true,
         _ => false,
     }
 }
@@ -260,9 +260,8 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
         Exit::Again => cpu.psw.address = address,
         Exit::PswLoaded => {
             if !cpu.psw.is_valid() {
-                // An interruption has no instruction length; SVC's new PSW comes from one.
-                let ilc = if operands.op() == Op::SVC { 0 } else { length };
-                return interrupt(cpu, observer, ProgramCode::SPECIFICATION, ilc);
+                // The address is the new PSW's: it is after no instruction, and the length says so.
+                return interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0);
             }
         }
         Exit::Program(ProgramCode::OPERATION) if cpu.interceptions.operation => {

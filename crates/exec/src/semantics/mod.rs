@@ -51,24 +51,33 @@ macro_rules! files {
     };
 }
 
+mod authority;
 pub(crate) mod interlocked;
 pub mod lanes;
 mod vector_form;
 
 files! {
     add_subtract,
+    address_spaces,
     bfp,
     bfp_convert,
     branch,
+    clocks,
     compare,
     compare_swap,
+    control_registers,
+    dat_control,
     execute,
     fp_control,
     fp_radix,
     fp_support,
+    host_instructions,
     load_store,
+    move_with_key,
     psw_control,
+    real_address,
     rotate_select,
+    storage_keys,
     storage_to_storage,
     vector_compare,
     vector_fp,

@@ -1,0 +1,141 @@
+//! Address-space control, PSW key, and the address-space numbers in control registers 3 and 4.
+//! Source: Principles of Operation, chapter 10: SET ADDRESS SPACE CONTROL, SET PSW KEY FROM ADDRESS, EXTRACT PRIMARY ASN,
+//! SET SECONDARY ASN, …
+
+use softsie_cpu::{AddressSpaceControl, Cpu, Exit, ProgramCode, PswMask, asce};
+use softsie_isa::Operands;
+
+use super::authority::{
+    SPECIAL_OPERATION, require_dat, require_extraction_authority, require_key_authority, require_secondary_space_control,
+};
+use crate::machine::Machine;
+use crate::operand::d2b2;
+
+semantics! {
+    simple {}
+    heavy {
+        SAC => set_address_space_control, SACF => set_address_space_control, IAC => insert_address_space_control,
+        SPKA => set_psw_key_from_address, IPK => insert_psw_key,
+        EPAR => extract_primary_asn, ESAR => extract_secondary_asn,
+        EPAIR => extract_primary_asn_and_instance, ESAIR => extract_secondary_asn_and_instance,
+        SSAR => set_secondary_asn,
+    }
+}
+
+/// ASN-translation control in CR14.
+const ASN_TRANSLATION: u64 = 0x8_0000;
+
+fn set_address_space_control(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_dat(cpu)?;
+    require_secondary_space_control(cpu)?;
+    let code = (d2b2(cpu, o).address >> 8) & 0xF;
+    if code == 3 && cpu.psw.has(PswMask::PROBLEM) {
+        return Err(Exit::PRIVILEGED_OPERATION);
+    }
+    let to = match code {
+        0 => AddressSpaceControl::Primary,
+        1 => AddressSpaceControl::Secondary,
+        2 => AddressSpaceControl::AccessRegister,
+        3 => AddressSpaceControl::Home,
+        _ => return Err(Exit::SPECIFICATION),
+    };
+    let from = cpu.psw.address_space();
+    cpu.psw.set_address_space(to);
+    cpu.select_spaces();
+    let home = AddressSpaceControl::Home;
+    if (from == home) != (to == home) && (cpu.cr[1] | cpu.cr[13]) & asce::SPACE_SWITCH_EVENT != 0 {
+        return Err(space_switch_event(cpu, from == home));
+    }
+    Err(Exit::Synchronize)
+}
+
+/// The space-switch event after the instruction has completed; its identification tells where execution came from.
+fn space_switch_event(cpu: &mut Cpu, from_home: bool) -> Exit {
+    // The old primary ASN when leaving the primary space; nothing but the control bit when leaving the home space.
+    let (asn, table) = if from_home { (0, cpu.cr[13]) } else { (cpu.cr[4] & 0xFFFF, cpu.cr[1]) };
+    cpu.program.teid = asn | if table & asce::SPACE_SWITCH_EVENT != 0 { 0x8000_0000 } else { 0 };
+    Exit::Program(ProgramCode::SPACE_SWITCH)
+}
+
+fn insert_address_space_control(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_dat(cpu)?;
+    require_extraction_authority(cpu)?;
+    let code: u8 = match cpu.psw.address_space() {
+        AddressSpaceControl::Primary => 0,
+        AddressSpaceControl::Secondary => 1,
+        AddressSpaceControl::AccessRegister => 2,
+        AddressSpaceControl::Home => 3,
+    };
+    let low: u16 = cpu.gr(o.r1());
+    cpu.set_gr(o.r1(), low & 0xFF | u16::from(code) << 8);
+    cpu.cc = code;
+    Ok(())
+}
+
+fn set_psw_key_from_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let key = (d2b2(cpu, o).address >> 4) as u8 & 15;
+    require_key_authority(cpu, key)?;
+    cpu.psw.set_key(key);
+    cpu.select_spaces();
+    Err(Exit::Synchronize)
+}
+
+fn insert_psw_key(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
+    require_extraction_authority(cpu)?;
+    let key = cpu.psw.key();
+    cpu.set_gr(2, key << 4);
+    Ok(())
+}
+
+fn check_extraction(cpu: &Cpu) -> Result<(), Exit> {
+    require_dat(cpu)?;
+    require_extraction_authority(cpu)
+}
+
+fn extract_primary_asn(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    check_extraction(cpu)?;
+    let asn = cpu.cr[4] as u16;
+    cpu.set_gr(o.r1(), u32::from(asn));
+    Ok(())
+}
+
+fn extract_secondary_asn(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    check_extraction(cpu)?;
+    let asn = cpu.cr[3] as u16;
+    cpu.set_gr(o.r1(), u32::from(asn));
+    Ok(())
+}
+
+fn extract_primary_asn_and_instance(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    check_extraction(cpu)?;
+    let both = cpu.cr[4] & 0xFFFF_FFFF_0000_FFFF;
+    cpu.set_gr(o.r1(), both);
+    Ok(())
+}
+
+fn extract_secondary_asn_and_instance(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    check_extraction(cpu)?;
+    let both = cpu.cr[3] & 0xFFFF_FFFF_0000_FFFF;
+    cpu.set_gr(o.r1(), both);
+    Ok(())
+}
+
+/// To the current primary space only: other numbers need ASN translation, and find no entry.
+fn set_secondary_asn(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    if !cpu.psw.has(PswMask::DAT) || cpu.cr[14] & ASN_TRANSLATION == 0 {
+        return Err(SPECIAL_OPERATION);
+    }
+    let asn: u16 = cpu.gr(o.r1());
+    if asn != cpu.cr[4] as u16 {
+        cpu.program.teid = u64::from(asn);
+        return Err(Exit::Program(ProgramCode::AFX_TRANSLATION));
+    }
+    cpu.cr[3] = cpu.cr[3] & !0xFFFF | u64::from(asn);
+    cpu.cr[7] = cpu.cr[1];
+    if cpu.model.facilities.has(6) {
+        // The instance number goes with the number.
+        cpu.cr[3] = cpu.cr[3] & 0xFFFF_FFFF | cpu.cr[4] & !0xFFFF_FFFF;
+    }
+    cpu.select_spaces();
+    Err(Exit::Synchronize)
+}

@@ -1,0 +1,157 @@
+//! Looking at address translation and using real addresses.
+//! Source: Principles of Operation, chapter 10: LOAD REAL ADDRESS, STORE REAL ADDRESS, LOAD PAGE-TABLE-ENTRY ADDRESS, TEST
+//! PROTECTION, LOAD USING REAL ADDRESS, STORE USING REAL ADDRESS.
+
+use softsie_cpu::{Access, AddressSpace, Cpu, Exit, ProgramCode, Scalar};
+use softsie_isa::Operands;
+
+use super::authority::SPECIAL_OPERATION;
+use crate::machine::Machine;
+use crate::operand::{d1b1, d2b2, d2x2b2};
+
+semantics! {
+    simple {}
+    heavy {
+        LRA => load_real_address, LRAY => load_real_address, LRAG => load_real_address_long, STRAG => store_real_address,
+        LPTEA => load_page_table_entry_address, TPROT => test_protection,
+        LURA => load_using_real_address[u32], LURAG => load_using_real_address[u64],
+        STURA => store_using_real_address[u32], STURG => store_using_real_address[u64],
+    }
+}
+
+/// Bit 32 of the result, with an exception code in the rightmost bits.
+const EXCEPTION: u32 = 0x8000_0000;
+
+/// What LOAD REAL ADDRESS says: condition code 0 with the real address, 1 or 2 with the address of the segment- or
+/// page-table entry that is invalid, 3 with an interruption code.
+fn look_up(cpu: &mut Cpu, space: AddressSpace, address: u64) -> Result<(u8, u64), Exit> {
+    let table = match cpu.designated_asce(space, address, Access::Fetch) {
+        Ok(table) => table,
+        Err(Exit::Program(code)) if code.nullifies() => return Ok((3, u64::from(code.0))),
+        Err(exit) => return Err(exit),
+    };
+    match cpu.translate_by(table, address) {
+        Ok(t) => Ok((0, t.real)),
+        Err(fault) if !fault.code.nullifies() => Err(Exit::Program(fault.code)),
+        Err(fault) => Ok(match (fault.code, fault.entry) {
+            (ProgramCode::SEGMENT_TRANSLATION, Some(entry)) => (1, entry),
+            (ProgramCode::PAGE_TRANSLATION, Some(entry)) => (2, entry),
+            (code, _) => (3, u64::from(code.0)),
+        }),
+    }
+}
+
+fn load_real_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    if cpu.address_mask == u64::MAX {
+        return load_real_address_long(cpu, o);
+    }
+    let ea = d2x2b2(cpu, o);
+    let (mut cc, mut result) = look_up(cpu, AddressSpace::Logical(ea.ar), ea.address)?;
+    if result >> 31 != 0 {
+        // The result has 31 bits only.
+        result = match cc {
+            1 => u64::from(ProgramCode::SEGMENT_TRANSLATION.0),
+            2 => u64::from(ProgramCode::PAGE_TRANSLATION.0),
+            _ => return Err(SPECIAL_OPERATION),
+        };
+        cc = 3;
+    }
+    cpu.set_gr(o.r1(), result as u32 | if cc == 3 { EXCEPTION } else { 0 });
+    cpu.cc = cc;
+    Ok(())
+}
+
+fn load_real_address_long(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    let ea = d2x2b2(cpu, o);
+    let (cc, result) = look_up(cpu, AddressSpace::Logical(ea.ar), ea.address)?;
+    if cc == 3 { cpu.set_gr(o.r1(), result as u32 | EXCEPTION) } else { cpu.set_gr(o.r1(), result) }
+    cpu.cc = cc;
+    Ok(())
+}
+
+fn store_real_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    let (to, ea) = (d1b1(cpu, o), d2b2(cpu, o));
+    if to.address & 7 != 0 {
+        return Err(Exit::SPECIFICATION);
+    }
+    let real = cpu.real_address(AddressSpace::Logical(ea.ar), ea.address)?;
+    cpu.store(to.address, to.ar, real)
+}
+
+fn load_page_table_entry_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    let space = match o.m4() {
+        0 => AddressSpace::Primary,
+        1 => AddressSpace::AccessRegister(o.r2()),
+        2 => AddressSpace::Secondary,
+        3 => AddressSpace::Home,
+        4 => AddressSpace::Logical(o.r2()),
+        _ => return Err(Exit::SPECIFICATION),
+    };
+    let address: u64 = cpu.gr(o.r2());
+    let address = cpu.wrap(address);
+    let table = match cpu.designated_asce(space, address, Access::Fetch) {
+        Ok(table) => table,
+        Err(Exit::Program(code)) if code.nullifies() => return entry_unavailable(cpu, o, code),
+        Err(exit) => return Err(exit),
+    };
+    match cpu.translate_by(table, address) {
+        // A frame larger than a page has no page-table entry: the segment-table entry is given.
+        Ok(t) if t.frame_bits != 12 || t.entry == 0 => entry_found(cpu, o, 2, t.entry),
+        Ok(t) => entry_found(cpu, o, u8::from(t.protected_above), t.entry),
+        Err(fault) => match (fault.code, fault.entry) {
+            (ProgramCode::PAGE_TRANSLATION, Some(entry)) => entry_found(cpu, o, 0, entry),
+            (ProgramCode::SEGMENT_TRANSLATION, Some(entry)) => entry_found(cpu, o, 2, entry),
+            (code, _) if code.nullifies() => entry_unavailable(cpu, o, code),
+            (code, _) => Err(Exit::Program(code)),
+        },
+    }
+}
+
+fn entry_found(cpu: &mut Cpu, o: &Operands, cc: u8, entry: u64) -> Result<(), Exit> {
+    cpu.set_gr(o.r1(), entry);
+    cpu.cc = cc;
+    Ok(())
+}
+
+fn entry_unavailable(cpu: &mut Cpu, o: &Operands, code: ProgramCode) -> Result<(), Exit> {
+    cpu.set_gr(o.r1(), u32::from(code.0) | EXCEPTION);
+    cpu.cc = 3;
+    Ok(())
+}
+
+fn test_protection(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    let (ea, key) = (d1b1(cpu, o), d2b2(cpu, o).address);
+    cpu.cc = cpu.test_protection(AddressSpace::Logical(ea.ar), (key >> 4) as u8 & 15, ea.address)?;
+    Ok(())
+}
+
+/// The real address in a register, which must be on an integral boundary.
+fn real_operand<T: Scalar>(cpu: &mut Cpu, r: u8) -> Result<u64, Exit> {
+    cpu.require_supervisor()?;
+    let address: u64 = cpu.gr(r);
+    let address = cpu.wrap(address);
+    if address & (T::BYTES - 1) != 0 { Err(Exit::SPECIFICATION) } else { Ok(address) }
+}
+
+fn load_using_real_address<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let address = real_operand::<T>(cpu, o.r2())?;
+    let host = cpu.host(AddressSpace::Real, address, Access::Fetch)?;
+    // SAFETY: an operand on an integral boundary lies in one page, to whose end `host` is good.
+    let value = unsafe { T::read_be(host.as_ptr()) };
+    cpu.set_gr(o.r1(), value);
+    Ok(())
+}
+
+fn store_using_real_address<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let address = real_operand::<T>(cpu, o.r2())?;
+    let value: T = cpu.gr(o.r1());
+    let host = cpu.host(AddressSpace::Real, address, Access::Store)?;
+    // SAFETY: as for the load.
+    unsafe { T::write_be(host.as_ptr(), value) };
+    Ok(())
+}
