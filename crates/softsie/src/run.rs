@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use softsie_vmm::{ConsoleKind, Ending, Identity, Options, parse_size};
+use softsie_vmm::{ConsoleKind, Ending, Identity, Options, Trace, parse_size};
 
 /// Exit status when the guest or a CPU cannot go on. Neither 1 nor 2: harnesses give those meanings of their own.
 const GUEST_FAILED: u8 = 3;
@@ -96,16 +96,20 @@ impl Arguments {
             }),
             status_marker: self.status_marker.clone(),
             identity: Identity { name: self.name.clone(), uuid: self.uuid },
+            trace: match (&self.trace, &self.trace_to) {
+                (Some(filter), Some(file)) => Some(Trace { filter: filter.clone(), file: file.clone() }),
+                _ => None,
+            },
         }
     }
 }
 
 /// Runs the guest and says which status to end with.
 pub fn run(arguments: &Arguments) -> Result<u8, String> {
-    if arguments.trace.is_some() || arguments.stats {
-        return Err("--stats and --trace are not connected yet: leave them out".into());
-    }
     let outcome = softsie_vmm::run(&arguments.options()).map_err(|error| error.to_string())?;
+    if arguments.stats {
+        eprint!("{}", outcome.statistics);
+    }
     Ok(match outcome.ending {
         Ending::PoweredOff | Ending::Left => match (&arguments.status_marker, outcome.reported_status) {
             (_, Some(status)) => status,

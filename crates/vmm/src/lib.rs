@@ -14,6 +14,7 @@ mod load;
 mod machine;
 mod model;
 mod monitor;
+mod observe;
 mod report;
 mod run;
 mod sclp;
@@ -24,6 +25,7 @@ mod terminal;
 
 pub use error::{Error, Result};
 pub use machine::{Ending, Identity};
+pub use observe::Trace;
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
 pub use storage::parse_size;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -12,7 +13,7 @@ use crate::load::Program;
 use crate::machine::{Ending, Identity, Machine, Parts};
 use crate::sclp::ConsoleKind;
 use crate::terminal::{self, RawMode};
-use crate::{Error, Result, guest, model};
+use crate::{Error, Result, Trace, guest, model, observe};
 
 /// Most CPUs of a machine: what READ SCP INFO can list in one control block.
 pub const MAX_CPUS: u16 = 240;
@@ -40,6 +41,8 @@ pub struct Options {
     pub status_marker: Option<String>,
     /// Name and UUID of the virtual machine.
     pub identity: Identity,
+    /// Instructions to trace.
+    pub trace: Option<Trace>,
 }
 
 /// What came of a run.
@@ -49,6 +52,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// The status the guest reported after the marker.
     pub reported_status: Option<u8>,
+    /// The run's counters, for a person.
+    pub statistics: String,
 }
 
 impl Options {
@@ -104,6 +109,8 @@ pub fn run(options: &Options) -> Result<Outcome> {
         },
         Arc::clone(&console),
     )?);
+    let trace = options.trace.as_ref().map(|trace| trace.start(&machine.cpus)).transpose()?;
+    let started = Instant::now();
     let mut signals =
         Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]).map_err(|error| Error::host("cannot watch signals", error))?;
     let signal_handle = signals.handle();
@@ -139,7 +146,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     signal_handle.close();
     let _ = signal_thread.join();
     console.flush();
-    Ok(Outcome { ending, reported_status: console.reported_status() })
+    if let Some(trace) = trace {
+        trace.finish()?;
+    }
+    let statistics = observe::statistics(&machine.cpus, started.elapsed());
+    Ok(Outcome { ending, reported_status: console.reported_status(), statistics })
 }
 
 #[cfg(test)]
@@ -158,6 +169,7 @@ mod tests {
             console: None,
             status_marker: None,
             identity: Identity::default(),
+            trace: None,
         }
     }
 
