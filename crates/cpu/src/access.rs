@@ -85,6 +85,38 @@ impl Cpu {
         self.store_slow(address, ar, value)
     }
 
+    /// Recognises the access exceptions of a store of `length` bytes at a logical address.
+    ///
+    /// # Errors
+    /// The access exception.
+    #[inline(always)]
+    pub fn probe_operand_store(&mut self, address: u64, ar: u8, length: u64) -> Result<(), Exit> {
+        // SAFETY: as in `load`.
+        let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
+        if entry.write == address.wrapping_add(length - 1) & !(PAGE_SIZE - 1) {
+            return Ok(());
+        }
+        self.probe(AddressSpace::Logical(ar), address, length, Access::Store)
+    }
+
+    /// Host address of an operand on an integral boundary that is to be fetched and stored. It must be used before anything
+    /// else of this CPU happens.
+    ///
+    /// # Errors
+    /// The access exception.
+    #[inline(always)]
+    pub fn place(&mut self, address: u64, ar: u8) -> Result<NonNull<u8>, Exit> {
+        // SAFETY: as in `load`.
+        let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
+        if entry.write == address & !(PAGE_SIZE - 1) {
+            let host = entry.addend.wrapping_add(address) as usize;
+            if let Some(p) = NonNull::new(std::ptr::with_exposed_provenance_mut(host)) {
+                return Ok(p);
+            }
+        }
+        self.host(AddressSpace::Logical(ar), address, Access::Store)
+    }
+
     #[cold]
     #[inline(never)]
     fn load_slow<T: Scalar>(&mut self, address: u64, ar: u8) -> Result<T, Exit> {

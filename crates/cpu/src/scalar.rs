@@ -34,6 +34,10 @@ pub trait Scalar: Copy + Eq + Ord + Debug + Default + Send + Sync + 'static {
     fn sub(self, other: Self) -> Self;
     /// Product modulo 2^BITS.
     fn mul(self, other: Self) -> Self;
+    /// Quotient and remainder; meaningless for a zero divisor.
+    fn div_rem(self, other: Self) -> (Self, Self);
+    /// Quotient toward zero and remainder; meaningless for a zero divisor and on overflow.
+    fn signed_div_rem(self, other: Self) -> (Self, Self);
     /// Sum and unsigned carry out.
     fn carrying_add(self, other: Self) -> (Self, bool);
     /// Difference and unsigned borrow.
@@ -105,6 +109,15 @@ macro_rules! scalar {
             fn sub(self, other: Self) -> Self { self.wrapping_sub(other) }
             #[inline(always)]
             fn mul(self, other: Self) -> Self { self.wrapping_mul(other) }
+            #[inline(always)]
+            fn div_rem(self, other: Self) -> (Self, Self) {
+                (self.checked_div(other).unwrap_or(0), self.checked_rem(other).unwrap_or(0))
+            }
+            #[inline(always)]
+            fn signed_div_rem(self, other: Self) -> (Self, Self) {
+                let (a, b) = (self as $i, other as $i);
+                (a.checked_div(b).unwrap_or(0) as $u, a.checked_rem(b).unwrap_or(0) as $u)
+            }
             #[inline(always)]
             fn carrying_add(self, other: Self) -> (Self, bool) { self.overflowing_add(other) }
             #[inline(always)]

@@ -14,7 +14,7 @@ mod trace;
 mod vector_op;
 
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, run};
-pub use machine::Machine;
+pub use machine::{Machine, Update};
 pub use operand::Ea;
 pub use trace::{Filter, Tracer};
 pub use vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};

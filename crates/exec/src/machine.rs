@@ -1,14 +1,22 @@
 //! The machine trait: what a simple instruction may ask for. Implemented by the CPU itself (below: computes at once) and
 //! by the emitter of crate `jit` (generates code). Source: docs/decisions.md, one semantics and two engines.
 
-use std::ptr::NonNull;
-
-use softsie_cpu::{Access, AddressSpace, Cpu, Cr0, Exit, Handler, ProgramCode, PswMask, Scalar};
+use softsie_cpu::{AddressSpace, Cpu, Cr0, Exit, Handler, ProgramCode, PswMask, Scalar};
 use softsie_isa::Operands;
 
 use crate::operand::Ea;
 use crate::semantics::lanes;
 use crate::vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};
+
+/// What an interlocked update does with the storage operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // the names say it
+pub enum Update {
+    Add,
+    And,
+    Or,
+    Xor,
+}
 
 /// An engine as instruction semantics see it. Values are of a width ([`Scalar`]); conditions are separate, so that an
 /// emitter can fuse them with branches.
@@ -50,6 +58,11 @@ pub trait Machine: Sized {
     /// The rightmost bits.
     fn trunc<F: Scalar, T: Scalar>(&mut self, v: Self::Val<F>) -> Self::Val<T>;
 
+    /// Two doublewords as one number.
+    fn join(&mut self, high: Self::Val<u64>, low: Self::Val<u64>) -> Self::Val<u128>;
+    /// The high and low doubleword of a number.
+    fn split(&mut self, v: Self::Val<u128>) -> (Self::Val<u64>, Self::Val<u64>);
+
     /// Sum.
     fn add<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
     /// Difference.
@@ -74,6 +87,12 @@ pub trait Machine: Sized {
     fn xor<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
     /// Not.
     fn not<T: Scalar>(&mut self, a: Self::Val<T>) -> Self::Val<T>;
+    /// Quotient and remainder, unsigned. The semantics have raised the exceptions before: what a zero divisor gives is
+    /// not used.
+    fn div_rem<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Val<T>);
+    /// Quotient rounded toward zero and remainder with the dividend's sign. What a zero divisor or an overflow gives is
+    /// not used.
+    fn div_rem_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Val<T>);
     /// Left shift by 0 to 63; amounts of the width or more give zero.
     fn shl<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
     /// Logical right shift by 0 to 63; amounts of the width or more give zero.
@@ -138,10 +157,24 @@ pub trait Machine: Sized {
     fn load<T: Scalar>(&mut self, ea: Ea<Self::Val<u64>>) -> Result<Self::Val<T>, Exit>;
     /// Stores an operand.
     fn store<T: Scalar>(&mut self, ea: Ea<Self::Val<u64>>, v: Self::Val<T>) -> Result<(), Exit>;
+    /// Fetches an operand when `c`, else gives `otherwise` and recognises no exception.
+    fn load_if<T: Scalar>(
+        &mut self,
+        c: Self::Cond,
+        ea: Ea<Self::Val<u64>>,
+        otherwise: Self::Val<T>,
+    ) -> Result<Self::Val<T>, Exit>;
+    /// Stores an operand when `c`, else does nothing.
+    fn store_if<T: Scalar>(&mut self, c: Self::Cond, ea: Ea<Self::Val<u64>>, v: Self::Val<T>) -> Result<(), Exit>;
+    /// Replaces the operand by itself combined with `v` and returns what it was: an interlocked update when it is on an
+    /// integral boundary.
+    fn update<T: Scalar>(&mut self, op: Update, ea: Ea<Self::Val<u64>>, v: Self::Val<T>) -> Result<Self::Val<T>, Exit>;
     /// Recognises access exceptions of a store of `length` bytes (at most a page) before anything is stored.
     fn probe_store(&mut self, ea: Ea<Self::Val<u64>>, length: u64) -> Result<(), Exit>;
     /// Fetches `T` from beside the instruction: an instruction-space operand, relative to the instruction.
     fn load_relative<T: Scalar>(&mut self, o: &Operands) -> Result<Self::Val<T>, Exit>;
+    /// Stores beside the instruction.
+    fn store_relative<T: Scalar>(&mut self, o: &Operands, v: Self::Val<T>) -> Result<(), Exit>;
     /// Compare and swap, an interlocked update: the value found, and whether it was replaced. Specification exception
     /// when not on an integral boundary.
     fn compare_and_swap<T: Scalar>(
@@ -152,6 +185,10 @@ pub trait Machine: Sized {
     ) -> Result<(Self::Val<T>, Self::Cond), Exit>;
     /// Raises a program exception when `c`.
     fn raise_if(&mut self, c: Self::Cond, code: ProgramCode) -> Result<(), Exit>;
+    /// Raises a data exception with data-exception code `dxc` when `c`.
+    fn data_exception_if(&mut self, c: Self::Cond, dxc: u8) -> Result<(), Exit>;
+    /// The program mask, 0 to 15.
+    fn program_mask(&mut self) -> Self::Val<u8>;
     /// Fixed-point overflow: a program exception when `c` and the program mask allows it. The instruction is complete.
     fn fixed_point_overflow(&mut self, c: Self::Cond) -> Result<(), Exit>;
 
@@ -277,6 +314,15 @@ impl Machine for Cpu {
     }
 
     #[inline(always)]
+    fn join(&mut self, high: u64, low: u64) -> u128 {
+        u128::from(high) << 64 | u128::from(low)
+    }
+    #[inline(always)]
+    fn split(&mut self, v: u128) -> (u64, u64) {
+        ((v >> 64) as u64, v as u64)
+    }
+
+    #[inline(always)]
     fn add<T: Scalar>(&mut self, a: T, b: T) -> T {
         a.add(b)
     }
@@ -323,6 +369,14 @@ impl Machine for Cpu {
     #[inline(always)]
     fn not<T: Scalar>(&mut self, a: T) -> T {
         a.not()
+    }
+    #[inline(always)]
+    fn div_rem<T: Scalar>(&mut self, a: T, b: T) -> (T, T) {
+        a.div_rem(b)
+    }
+    #[inline(always)]
+    fn div_rem_signed<T: Scalar>(&mut self, a: T, b: T) -> (T, T) {
+        a.signed_div_rem(b)
     }
     #[inline(always)]
     fn shl<T: Scalar>(&mut self, a: T, amount: u32) -> T {
@@ -455,8 +509,26 @@ impl Machine for Cpu {
         Cpu::store(self, ea.address, ea.ar, v)
     }
     #[inline(always)]
+    fn load_if<T: Scalar>(&mut self, c: bool, ea: Ea<u64>, otherwise: T) -> Result<T, Exit> {
+        if c { Cpu::load(self, ea.address, ea.ar) } else { Ok(otherwise) }
+    }
+    #[inline(always)]
+    fn store_if<T: Scalar>(&mut self, c: bool, ea: Ea<u64>, v: T) -> Result<(), Exit> {
+        if c { Cpu::store(self, ea.address, ea.ar, v) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn update<T: Scalar>(&mut self, op: Update, ea: Ea<u64>, v: T) -> Result<T, Exit> {
+        if ea.address & (T::BYTES - 1) == 0 {
+            let host = self.place(ea.address, ea.ar)?;
+            return Ok(crate::semantics::interlocked::update(op, host, v));
+        }
+        let old: T = Cpu::load(self, ea.address, ea.ar)?;
+        Cpu::store(self, ea.address, ea.ar, crate::semantics::interlocked::updated(op, old, v))?;
+        Ok(old)
+    }
+    #[inline(always)]
     fn probe_store(&mut self, ea: Ea<u64>, length: u64) -> Result<(), Exit> {
-        self.probe(AddressSpace::Logical(ea.ar), ea.address, length, Access::Store)
+        self.probe_operand_store(ea.address, ea.ar, length)
     }
     #[inline(always)]
     fn load_relative<T: Scalar>(&mut self, o: &Operands) -> Result<T, Exit> {
@@ -472,16 +544,35 @@ impl Machine for Cpu {
         Ok(unsafe { T::read_be(bytes.as_ptr()) })
     }
     #[inline(always)]
+    fn store_relative<T: Scalar>(&mut self, o: &Operands, v: T) -> Result<(), Exit> {
+        let address = self.relative_address(o);
+        if self.operands_beside_instructions() {
+            return Cpu::store(self, address, 0, v);
+        }
+        let mut bytes = [0; 16];
+        // SAFETY: no scalar is longer than 16 bytes.
+        unsafe { T::write_be(bytes.as_mut_ptr(), v) };
+        self.write_bytes(AddressSpace::Instruction, address, &bytes[..T::BYTES as usize])
+    }
+    #[inline(always)]
     fn compare_and_swap<T: Scalar>(&mut self, ea: Ea<u64>, expected: T, new: T) -> Result<(T, bool), Exit> {
         if ea.address & (T::BYTES - 1) != 0 {
             return Err(Exit::SPECIFICATION);
         }
-        let host: NonNull<u8> = self.host(AddressSpace::Logical(ea.ar), ea.address, Access::Store)?;
+        let host = self.place(ea.address, ea.ar)?;
         Ok(crate::semantics::interlocked::compare_exchange(host, expected, new))
     }
     #[inline(always)]
     fn raise_if(&mut self, c: bool, code: ProgramCode) -> Result<(), Exit> {
         if c { Err(Exit::Program(code)) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn data_exception_if(&mut self, c: bool, dxc: u8) -> Result<(), Exit> {
+        if c { Err(crate::semantics::data_exception(self, dxc)) } else { Ok(()) }
+    }
+    #[inline(always)]
+    fn program_mask(&mut self) -> u8 {
+        self.psw.program_mask()
     }
     #[inline(always)]
     fn fixed_point_overflow(&mut self, c: bool) -> Result<(), Exit> {
