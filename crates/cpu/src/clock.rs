@@ -115,14 +115,15 @@ impl Cpu {
         TodClock::now().wrapping_add(self.epoch)
     }
 
-    /// A value of the TOD clock that no earlier look of this CPU has given.
+    /// A value of the TOD clock that no earlier look has given: the last four bits are the CPU address's, so that up to
+    /// sixteen CPUs never see the same value.
     pub fn unique_tod(&mut self) -> u64 {
-        let now = self.tod();
+        let now = self.tod() & !15 | u64::from(self.address & 15);
         // Signed distance, because the epoch may have been set back.
         self.last_tod = if (now.wrapping_sub(self.last_tod) as i64) > 0 || now.abs_diff(self.last_tod) > 1 << 32 {
             now
         } else {
-            self.last_tod.wrapping_add(1)
+            self.last_tod.wrapping_add(16)
         };
         self.last_tod
     }

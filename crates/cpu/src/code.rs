@@ -294,6 +294,9 @@ impl Cpu {
     /// # Errors
     /// The access exception of the fetch.
     pub fn fetch_text(&mut self, address: u64) -> Result<u64, Exit> {
+        if let Some(text) = self.decoded_text(address) {
+            return Ok(text);
+        }
         let mut text = self.fetch_halfword(address)? << 48;
         let length = instruction_length((text >> 56) as u8);
         for n in 1..u64::from(length / 2) {
@@ -301,6 +304,23 @@ impl Cpu {
             text |= self.fetch_halfword(next)? << (48 - 16 * n);
         }
         Ok(text)
+    }
+
+    /// The instruction text at `address` from a page that has been decoded, where a fetch translation is at hand.
+    fn decoded_text(&self, address: u64) -> Option<u64> {
+        // SAFETY: the current fetch space and the code pages live as long as the CPU; no reference into them is kept.
+        let page = unsafe {
+            let entry = (&(*self.fetch_space).fetch)[Space::fetch_slot(address)];
+            if entry.tag != address & !(PAGE_SIZE - 1) {
+                return None;
+            }
+            &*entry.page
+        };
+        let offset = (address % PAGE_SIZE) as usize;
+        let length = usize::from(instruction_length(page.copy[offset]));
+        let mut bytes = [0u8; 8];
+        bytes[..length].copy_from_slice(page.copy.get(offset..offset + length).filter(|_| page.valid)?);
+        Some(u64::from_be_bytes(bytes))
     }
 
     fn fetch_halfword(&mut self, address: u64) -> Result<u64, Exit> {

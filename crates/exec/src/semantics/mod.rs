@@ -56,6 +56,7 @@ pub(crate) mod interlocked;
 pub mod lanes;
 mod operation;
 mod vector_form;
+mod register_pair;
 
 files! {
     access_register,
@@ -66,11 +67,15 @@ files! {
     bfp_convert,
     bits,
     branch,
+    checksum,
     clocks,
     compare,
     compare_swap,
+    compare_under_mask,
     conditional,
     control_registers,
+    convert_decimal,
+    crypto,
     dat_control,
     execute,
     fp_control,
@@ -82,9 +87,13 @@ files! {
     insert_test,
     load_store,
     load_store_multiple,
+    locked_operation,
     logical,
+    machine_facts,
+    move_compare_long,
     move_with_key,
     multiply_divide,
+    pack,
     psw_control,
     real_address,
     rotate_select,
@@ -92,7 +101,11 @@ files! {
     storage_keys,
     storage_to_storage,
     storage_update,
+    store_clock,
+    string,
+    translate,
     trap,
+    unicode,
     vector_compare,
     vector_fp,
     vector_fp_convert,

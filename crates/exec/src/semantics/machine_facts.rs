@@ -1,0 +1,61 @@
+//! What the CPU tells about itself, and the calls by which a program is observed.
+//! Source: Principles of Operation, chapter 7: STORE FACILITY LIST EXTENDED, EXTRACT CPU ATTRIBUTE, MONITOR CALL.
+
+use softsie_cpu::{AddressSpace, Cpu, Exit, ProgramCode};
+use softsie_isa::Operands;
+
+use crate::operand::{d1b1, d2b2};
+
+semantics! {
+    simple {}
+    heavy {
+        STFLE => store_facility_list_extended,
+        ECAG => extract_cpu_attribute,
+        MC => monitor_call,
+    }
+}
+
+fn store_facility_list_extended(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let ea = d2b2(cpu, o);
+    if ea.address & 7 != 0 {
+        return Err(Exit::SPECIFICATION);
+    }
+    let model = cpu.model.clone();
+    let list = &model.facilities.0;
+    // Doublewords up to the last that is not zero, at least one.
+    let needed = list.iter().rposition(|b| *b != 0).map_or(1, |last| last / 8 + 1);
+    let room = usize::from(cpu.gr[0] as u8) + 1;
+    cpu.write_bytes(AddressSpace::Logical(ea.ar), ea.address, &list[..8 * needed.min(room)])?;
+    cpu.gr[0] = cpu.gr[0] & !0xFF | (needed - 1) as u64;
+    cpu.cc = if room >= needed { 0 } else { 3 };
+    Ok(())
+}
+
+/// The caches that EXTRACT CPU ATTRIBUTE tells of: level 1 separate for data and instructions, level 2 unified, both
+/// private to the CPU. Line size in bytes, total size, set associativity.
+const CACHES: [[u64; 3]; 2] = [[256, 128 << 10, 8], [256, 2 << 20, 8]];
+
+fn extract_cpu_attribute(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let request = d2b2(cpu, o).address;
+    let (attribute, level) = (request >> 4 & 15, (request >> 1 & 7) as usize);
+    cpu.gr[usize::from(o.r1())] = match attribute {
+        // A byte for each level: scope (private) and kind (separate, unified).
+        0 => 0x0407_0000_0000_0000,
+        1..=3 => CACHES.get(level).map_or(u64::MAX, |cache| cache[attribute as usize - 1]),
+        _ => u64::MAX,
+    };
+    Ok(())
+}
+
+fn monitor_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let class = o.i2() as u16;
+    if class > 15 {
+        return Err(Exit::SPECIFICATION);
+    }
+    if cpu.cr[8] & 0x8000 >> class == 0 {
+        return Ok(());
+    }
+    cpu.program.monitor_class = class;
+    cpu.program.monitor_code = d1b1(cpu, o).address;
+    Err(Exit::Program(ProgramCode::MONITOR_EVENT))
+}
