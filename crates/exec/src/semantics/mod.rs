@@ -57,6 +57,7 @@ pub mod lanes;
 mod operation;
 mod vector_form;
 mod register_pair;
+mod vector_form;
 
 files! {
     access_register,

@@ -135,7 +135,7 @@ fn fetch<const SIZE: u64>(cpu: &mut Cpu, address: u64, ar: u8) -> Result<u16, Ex
 /// TRANSLATE ONE TO ONE, ONE TO TWO, TWO TO ONE, TWO TO TWO.
 fn translate_characters<const FROM: u64, const TO: u64>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     // The length is that of the second operand, but stands beside the first's address.
-    let first = Pair::of(cpu, o.r1())?;
+    let mut first = Pair::of(cpu, o.r1())?;
     let mut length = first.length;
     if length & (FROM - 1) != 0 {
         return Err(Exit::SPECIFICATION);
@@ -177,7 +177,8 @@ fn translate_characters<const FROM: u64, const TO: u64>(cpu: &mut Cpu, o: &Opera
             break 3;
         }
     };
-    Pair { address: to, length, ..first }.save(cpu);
+    (first.address, first.length) = (to, length);
+    first.save(cpu);
     save_address(cpu, o.r2(), from.address);
     cpu.cc = cc;
     Ok(())
