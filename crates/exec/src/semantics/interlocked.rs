@@ -33,7 +33,6 @@ pub(crate) fn compare_exchange<T: Scalar>(host: NonNull<u8>, expected: T, new: T
     }
 }
 
-<<<<<<< HEAD
 /// What `op` makes of storage operand `old`.
 #[inline(always)]
 pub(crate) fn updated<T: Scalar>(op: Update, old: T, v: T) -> T {
@@ -185,42 +184,5 @@ pub(crate) fn store_16(host: NonNull<u8>, v: u128) {
             second = in(reg) low,
             options(nostack, preserves_flags)
         );
-=======
-/// 16 bytes at once, in storage byte order.
-fn compare_exchange_16(host: NonNull<u8>, expected: u128, new: u128) -> (u128, bool) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("cmpxchg16b") {
-        let (mut low, mut high) = (expected as u64, (expected >> 64) as u64);
-        // SAFETY: the feature is there; `host` is a translated quadword operand on its boundary. RBX, which the compiler
-        // keeps for itself, has its value again at the end. (The library's function of that name becomes a call of a
-        // routine that is not there, where the compiler does not put it in line.)
-        unsafe {
-            std::arch::asm!(
-                "xchg rbx, rsi",
-                "lock cmpxchg16b [rdi]",
-                "mov rbx, rsi",
-                in("rdi") host.as_ptr(),
-                inout("rsi") new as u64 => _,
-                in("rcx") (new >> 64) as u64,
-                inout("rax") low,
-                inout("rdx") high,
-                options(nostack),
-            );
-        }
-        let found = u128::from(high) << 64 | u128::from(low);
-        return (found, found == expected);
-    }
-    // Hosts without a 16-byte exchange that Rust offers: one at a time. Not atomic against 8-byte stores of other CPUs.
-    static LOCK: Mutex<()> = Mutex::new(());
-    let _guard = LOCK.lock();
-    let place = host.as_ptr().cast::<[u8; 16]>();
-    // SAFETY: 16 bytes of guest storage.
-    unsafe {
-        let found = u128::from_ne_bytes(place.read());
-        if found == expected {
-            place.write(new.to_ne_bytes());
-        }
-        (found, found == expected)
->>>>>>> c880dbb (Interlocked exchange of 16 bytes without a library routine; EXECUTE targets come from decoded pages)
     }
 }
