@@ -57,7 +57,6 @@ pub mod lanes;
 mod operation;
 mod vector_form;
 mod register_pair;
-mod vector_form;
 
 files! {
     access_register,
