@@ -255,7 +255,10 @@ impl Cpu {
             bytes[..length].copy_from_slice(text);
             let d = self.code.dispatch.decode(&self.model, u64::from_be_bytes(bytes), offset as u16);
             page.decoded.push(d);
-            if (self.code.dispatch.ends_run)(&d.operands) {
+            // What follows a text that is no instruction is not reached either.
+            if std::ptr::fn_addr_eq(d.handler, not_an_instruction as Handler)
+                || (self.code.dispatch.ends_run)(&d.operands)
+            {
                 break;
             }
             offset += length;
