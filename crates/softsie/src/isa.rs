@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::Args;
+use softsie_exec::semantics::is_implemented;
 use softsie_isa::{Level, ROWS, Row, facility_name};
 
 #[derive(Args)]
@@ -37,9 +38,6 @@ impl Count {
 
 /// Prints the counts.
 pub fn run(arguments: &Arguments) -> Result<u8, String> {
-    if arguments.coverage {
-        return Err("--coverage is not connected yet: leave it out".into());
-    }
     let rows: Vec<&Row> = ROWS.iter().filter(|row| arguments.cpu.is_none_or(|newest| row.level <= newest)).collect();
     print!("{}", report(&rows, arguments.coverage, implemented));
     Ok(0)
@@ -79,8 +77,8 @@ fn report(rows: &[&Row], coverage: bool, implemented: impl Fn(&Row) -> bool) -> 
 }
 
 /// Whether the CPU executes an instruction.
-fn implemented(_row: &Row) -> bool {
-    false
+fn implemented(row: &Row) -> bool {
+    is_implemented(row.op)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run a guest: a Linux kernel, an s390x ELF program, or the embedded guest
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Disassemble an s390x ELF file or raw instructions
     Disasm(disasm::Arguments),
     /// List the instructions by class and facility

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use softsie_vmm::{ConsoleKind, Ending, Identity, Options, Trace, parse_size};
+use softsie_vmm::{ConsoleKind, Ending, Identity, Options, TraceFilter, parse_size};
 
 /// Exit status when the guest or a CPU cannot go on. Neither 1 nor 2: harnesses give those meanings of their own.
 const GUEST_FAILED: u8 = 3;
@@ -44,9 +44,9 @@ pub struct Arguments {
     /// Print the run's counters at its end
     #[arg(long)]
     stats: bool,
-    /// Trace the executed instructions that FILTER lets through (see README.md); needs --trace-to
+    /// Trace instructions: all, or address=FROM-TO,cpu=N,class=NAME,count=FROM-TO, each part optional; needs --trace-to
     #[arg(long, value_name = "FILTER", requires = "trace_to")]
-    trace: Option<String>,
+    trace: Option<TraceFilter>,
     /// File for the trace
     #[arg(long, value_name = "FILE", requires = "trace")]
     trace_to: Option<PathBuf>,
@@ -95,11 +95,9 @@ impl Arguments {
                 ConsoleName::Line => ConsoleKind::Line,
             }),
             status_marker: self.status_marker.clone(),
+            trace: self.trace.clone().zip(self.trace_to.clone()),
+            counters: self.stats,
             identity: Identity { name: self.name.clone(), uuid: self.uuid },
-            trace: match (&self.trace, &self.trace_to) {
-                (Some(filter), Some(file)) => Some(Trace { filter: filter.clone(), file: file.clone() }),
-                _ => None,
-            },
         }
     }
 }
@@ -107,8 +105,8 @@ impl Arguments {
 /// Runs the guest and says which status to end with.
 pub fn run(arguments: &Arguments) -> Result<u8, String> {
     let outcome = softsie_vmm::run(&arguments.options()).map_err(|error| error.to_string())?;
-    if arguments.stats {
-        eprint!("{}", outcome.statistics);
+    if let Some(counters) = &outcome.counters {
+        eprint!("\n{counters}");
     }
     Ok(match outcome.ending {
         Ending::PoweredOff | Ending::Left => match (&arguments.status_marker, outcome.reported_status) {

@@ -4,6 +4,7 @@
 //! Truth: the Principles of Operation; QEMU's s390-ccw-virtio machine and Linux's drivers for what guests expect.
 
 mod console;
+mod counters;
 mod cpu;
 mod diagnose;
 mod ebcdic;
@@ -14,7 +15,6 @@ mod load;
 mod machine;
 mod model;
 mod monitor;
-mod observe;
 mod report;
 mod run;
 mod sclp;
@@ -22,10 +22,11 @@ mod sigp;
 mod storage;
 mod stsi;
 mod terminal;
+mod trace;
 
 pub use error::{Error, Result};
 pub use machine::{Ending, Identity};
-pub use observe::Trace;
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
+pub use softsie_kvm::TraceFilter;
 pub use storage::parse_size;

@@ -50,6 +50,14 @@ impl Snapshot {
         u32::from_be_bytes(self.lowcore(at))
     }
 
+    /// Where the instruction lies that caused the last program interruption: nullifying ones leave the old PSW at it,
+    /// all others behind it.
+    fn interrupted_instruction(&self) -> u64 {
+        let nullified = matches!(self.u16(0x8e) & 0x7f, 0x10 | 0x11 | 0x20..=0x27 | 0x29..=0x2d | 0x38..=0x3b);
+        let length = if nullified { 0 } else { u64::from(self.u16(0x8c) & 6) };
+        self.u64(0x158).wrapping_sub(length)
+    }
+
     fn u16(&self, at: usize) -> u16 {
         u16::from_be_bytes(self.lowcore(at))
     }
@@ -62,13 +70,11 @@ pub(crate) fn failure(machine: &Machine, registers: Registers<'_>, address: u16,
     text.push_str(&psw(&snapshot));
     text.push_str(&all_registers(&snapshot));
     text.push_str(&interruptions(&snapshot));
-    for (title, address) in
-        [("instructions at the PSW", snapshot.psw.1), ("instructions at the program-old PSW", snapshot.u64(0x158))]
-    {
-        // The same place twice tells nothing.
-        if title.ends_with("old PSW") && (address == 0 || address == snapshot.psw.1) {
-            continue;
-        }
+    let mut places = vec![("instructions at the PSW", snapshot.psw.1)];
+    if snapshot.u64(0x158) != 0 {
+        places.push(("instructions where the last program interruption was", snapshot.interrupted_instruction()));
+    }
+    for (title, address) in places {
         let listing = instructions(machine, registers, address, INSTRUCTIONS);
         if !listing.is_empty() {
             let _ = write!(text, "{title}:\n{listing}");
@@ -269,6 +275,9 @@ mod tests {
         );
         assert!(text.contains("0000000000000abc"));
         assert!(!text.contains("SVC"));
+        assert_eq!(snapshot.interrupted_instruction(), 0xabc, "nullified: the old PSW is at the instruction");
+        snapshot.lowcore[0x8f] = 0x01;
+        assert_eq!(snapshot.interrupted_instruction(), 0xab8, "suppressed: behind it");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::load::Program;
 use crate::machine::{Ending, Identity, Machine, Parts};
 use crate::sclp::ConsoleKind;
 use crate::terminal::{self, RawMode};
-use crate::{Error, Result, Trace, guest, model, observe};
+use crate::trace::Trace;
+use crate::{Error, Result, TraceFilter, counters, guest, model};
 
 /// Most CPUs of a machine: what READ SCP INFO can list in one control block.
 pub const MAX_CPUS: u16 = 240;
@@ -41,8 +42,10 @@ pub struct Options {
     pub status_marker: Option<String>,
     /// Name and UUID of the virtual machine.
     pub identity: Identity,
-    /// Instructions to trace.
-    pub trace: Option<Trace>,
+    /// Which instructions to trace, and into which file.
+    pub trace: Option<(TraceFilter, PathBuf)>,
+    /// Whether to report the counters.
+    pub counters: bool,
 }
 
 /// What came of a run.
@@ -52,8 +55,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// The status the guest reported after the marker.
     pub reported_status: Option<u8>,
-    /// The run's counters, for a person.
-    pub statistics: String,
+    /// The counters, if they were asked for.
+    pub counters: Option<String>,
 }
 
 impl Options {
@@ -109,8 +112,10 @@ pub fn run(options: &Options) -> Result<Outcome> {
         },
         Arc::clone(&console),
     )?);
-    let trace = options.trace.as_ref().map(|trace| trace.start(&machine.cpus)).transpose()?;
-    let started = Instant::now();
+    let trace = match &options.trace {
+        Some((filter, path)) => Some(Trace::start(&machine, filter, path)?),
+        None => None,
+    };
     let mut signals =
         Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]).map_err(|error| Error::host("cannot watch signals", error))?;
     let signal_handle = signals.handle();
@@ -131,11 +136,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
         // At the end of input the guest runs on; the terminal stays as it is until then.
         raw
     });
+    let start = Instant::now();
     let threads = machine.start();
     let ending = match &threads {
         Ok(_) => machine.wait(),
         Err(error) => Ending::Failed(error.to_string()),
     };
+    let elapsed = start.elapsed();
     machine.end(ending.clone());
     drop(keep_reading);
     // Drops raw mode, if the thread still had it.
@@ -146,11 +153,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     signal_handle.close();
     let _ = signal_thread.join();
     console.flush();
-    if let Some(trace) = trace {
+    if let Some(trace) = &trace {
         trace.finish()?;
     }
-    let statistics = observe::statistics(&machine.cpus, started.elapsed());
-    Ok(Outcome { ending, reported_status: console.reported_status(), statistics })
+    let counters = options.counters.then(|| counters::report(&machine, elapsed));
+    Ok(Outcome { ending, reported_status: console.reported_status(), counters })
 }
 
 #[cfg(test)]
@@ -170,6 +177,7 @@ mod tests {
             status_marker: None,
             identity: Identity::default(),
             trace: None,
+            counters: false,
         }
     }
 

@@ -1,0 +1,130 @@
+//! The counters of a run (`--stats`) as a table for people: instructions, TLB, interceptions and exits by reason.
+//! Truth: the KVM interface's statistics; names of interception codes as in the SIE reference.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use softsie_isa::decode;
+use softsie_kvm::statistics::ByByte;
+
+use crate::machine::Machine;
+
+/// The counters of all CPUs together.
+pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
+    let mut rows: Vec<(&str, u64)> = Vec::new();
+    let (mut codes, mut instructions, mut sigp, mut exits) = (Tally::new(), Tally::new(), Tally::new(), Tally::new());
+    let mut sum = softsie_kvm::CpuStatistics::default();
+    let (mut entries, mut deliveries, mut sleeps) = (0, 0, 0);
+    for cpu in &machine.cpus {
+        let own = cpu.vcpu().cpu_statistics();
+        sum.instructions += own.instructions;
+        sum.tlb_hits += own.tlb_hits;
+        sum.tlb_misses += own.tlb_misses;
+        sum.fetch_misses += own.fetch_misses;
+        sum.tlb_flushes += own.tlb_flushes;
+        sum.decoded_runs += own.decoded_runs;
+        sum.code_stores += own.code_stores;
+        sum.program_interruptions += own.program_interruptions;
+        let statistics = cpu.vcpu().statistics();
+        entries += statistics.entries.get();
+        deliveries += statistics.deliveries.get();
+        sleeps += statistics.sleeps.get();
+        codes.add(&statistics.interceptions, interception_name);
+        instructions.add(&statistics.instructions, |first| mnemonic(u16::from(first) << 8));
+        instructions.add(&statistics.instructions_b2, |second| mnemonic(0xb200 | u16::from(second)));
+        instructions.add(&statistics.instructions_b9, |second| mnemonic(0xb900 | u16::from(second)));
+        sigp.add(&statistics.sigp, |order| format!("SIGP order {order:#04x}"));
+        exits.add(&statistics.exits, |reason| format!("exit reason {reason}"));
+    }
+    rows.push(("instructions", sum.instructions));
+    rows.push(("TLB hits", sum.tlb_hits));
+    rows.push(("TLB misses, operands", sum.tlb_misses));
+    rows.push(("TLB misses, instructions", sum.fetch_misses));
+    rows.push(("TLB purges", sum.tlb_flushes));
+    rows.push(("runs of instructions decoded", sum.decoded_runs));
+    rows.push(("stores into decoded code", sum.code_stores));
+    rows.push(("program interruptions", sum.program_interruptions));
+    rows.push(("interruptions delivered by KVM", deliveries));
+    rows.push(("entries into interpretive execution", entries));
+    rows.push(("waits", sleeps));
+    let mut text = format!(
+        "{:.3} s, {:.1} million instructions per second\n",
+        elapsed.as_secs_f64(),
+        sum.instructions as f64 / 1e6 / elapsed.as_secs_f64().max(1e-9)
+    );
+    for (name, count) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{count:>16}  {name}");
+    }
+    for (title, tally) in
+        [("interceptions", codes), ("intercepted instructions", instructions), ("signals", sigp), ("exits", exits)]
+    {
+        if !tally.0.is_empty() {
+            let _ = writeln!(text, "{title}:");
+        }
+        for (name, count) in &tally.0 {
+            let _ = writeln!(text, "{count:>16}  {name}");
+        }
+    }
+    text
+}
+
+struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    fn add(&mut self, counters: &ByByte, name: impl Fn(u8) -> String) {
+        for (byte, count) in counters.counts() {
+            let name = name(byte);
+            // The opcodes with two bytes are counted by the second as well.
+            if !name.is_empty() {
+                *self.0.entry(name).or_default() += count;
+            }
+        }
+    }
+}
+
+fn interception_name(code: u8) -> String {
+    let name = match code {
+        0x04 => "instruction",
+        0x08 => "program interruption",
+        0x0c => "instruction and program interruption",
+        0x10 => "external request",
+        0x14 => "external interruption",
+        0x18 => "I/O request",
+        0x1c => "wait",
+        0x20 => "validity",
+        0x28 => "stop",
+        0x2c => "operation exception",
+        0x38 => "partial execution",
+        0x5c => "keyless subset",
+        _ => "other",
+    };
+    format!("{code:02x} {name}")
+}
+
+/// The instruction with this first halfword; empty for the first bytes that say nothing alone.
+fn mnemonic(halfword: u16) -> String {
+    match halfword >> 8 {
+        0xb2 | 0xb9 if halfword & 0xff == 0 => String::new(),
+        _ => decode(u64::from(halfword) << 48)
+            .map_or_else(|| format!("{halfword:04x}"), |op| op.row().mnemonic.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_interceptions_and_instructions() {
+        assert_eq!(interception_name(0x1c), "1c wait");
+        assert_eq!(mnemonic(0xb220), "servc");
+        assert_eq!(mnemonic(0x8300), "diag");
+        assert_eq!(mnemonic(0xb200), "");
+    }
+}
