@@ -78,10 +78,10 @@ fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let size = 4u64 << function_code;
     let length = 1u64 << store_characteristic;
     let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
-    let list = Ea { address: cpu.wrap(cpu.gr[1]), ar: 1 };
+    // The parameter list is on a quadword boundary: bits 60-63 of its address are ignored.
+    let list = Ea { address: cpu.wrap(cpu.gr[1]) & !15, ar: 1 };
     let misaligned = first.address & (size - 1) != 0
         || second.address & (length - 1) != 0
-        || list.address & 15 != 0
         || function_code == 2 && o.r3() & 1 != 0;
     if misaligned {
         return Err(Exit::SPECIFICATION);

@@ -1,16 +1,15 @@
-//! Compound updates of storage: PERFORM LOCKED OPERATION and COMPARE AND SWAP AND STORE.
-//! Source: Principles of Operation, chapter 7: PERFORM LOCKED OPERATION, COMPARE AND SWAP AND STORE.
+//! PERFORM LOCKED OPERATION: compares, swaps and stores that appear as one to others of the same kind.
+//! Source: Principles of Operation, chapter 7: PERFORM LOCKED OPERATION.
 
 use parking_lot::Mutex;
-use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, PswMask, Scalar};
+use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, PswMask};
 use softsie_isa::Operands;
 
-use super::interlocked::compare_exchange;
-use crate::operand::{Ea, d1b1, d2b2, d4b4, in_register};
+use crate::operand::{Ea, d2b2, d4b4};
 
 semantics! {
     simple {}
-    heavy { PLO => perform_locked_operation, CSST => compare_and_swap_and_store }
+    heavy { PLO => perform_locked_operation }
 }
 
 /// The lock of all locked operations. The architecture lets programs name locks by address; one serves them all.
@@ -217,58 +216,4 @@ fn perform_locked_operation(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     };
     cpu.cc = cc;
     Ok(())
-}
-
-fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let function = cpu.gr[0] as u8;
-    let characteristic = (cpu.gr[0] >> 8) as u8;
-    let second_facility = cpu.model.facilities.has(33);
-    let (last_function, last_characteristic) = if second_facility { (2, 4) } else { (1, 3) };
-    if function > last_function || characteristic > last_characteristic || function == 2 && o.r3() & 1 != 0 {
-        return Err(Exit::SPECIFICATION);
-    }
-    let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
-    let (size, stored) = (4u64 << function, 1u64 << characteristic);
-    if first.address & (size - 1) != 0 || second.address & (stored - 1) != 0 {
-        return Err(Exit::SPECIFICATION);
-    }
-    let list = Ea { address: in_register(cpu, 1).address & !15, ar: 1 };
-    let replacement = read(cpu, list, size)?;
-    let value_at = cpu.wrap(list.address.wrapping_add(16));
-    let mut value = [0; 16];
-    let value = &mut value[..stored as usize];
-    cpu.read_bytes(AddressSpace::Logical(1), value_at, value)?;
-    cpu.probe(AddressSpace::Logical(second.ar), second.address, stored, Access::Store)?;
-    let r3 = usize::from(o.r3() & 15);
-    let low = u128::from(cpu.gr[r3]);
-    let swapped = match function {
-        0 => swap(cpu, first, low as u32, replacement as u32)?.map(u128::from),
-        1 => swap(cpu, first, low as u64, replacement as u64)?.map(u128::from),
-        _ => swap(cpu, first, low << 64 | u128::from(cpu.gr[r3 | 1]), replacement)?,
-    };
-    match swapped {
-        None => {
-            cpu.write_bytes(AddressSpace::Logical(second.ar), second.address, value)?;
-            cpu.cc = 0;
-        }
-        Some(found) => {
-            match function {
-                0 => cpu.gr[r3] = cpu.gr[r3] & !0xFFFF_FFFF | found as u64,
-                1 => cpu.gr[r3] = found as u64,
-                _ => {
-                    cpu.gr[r3] = (found >> 64) as u64;
-                    cpu.gr[r3 | 1] = found as u64;
-                }
-            }
-            cpu.cc = 1;
-        }
-    }
-    Ok(())
-}
-
-/// Replaces what is at `ea` when it is `expected`; otherwise what was found.
-fn swap<T: Scalar>(cpu: &mut Cpu, ea: Ea<u64>, expected: T, new: T) -> Result<Option<T>, Exit> {
-    let host = cpu.host(AddressSpace::Logical(ea.ar), ea.address, Access::Store)?;
-    let (found, swapped) = compare_exchange(host, expected, new);
-    Ok((!swapped).then_some(found))
 }

@@ -55,8 +55,8 @@ mod authority;
 pub(crate) mod interlocked;
 pub mod lanes;
 mod operation;
-mod vector_form;
 mod register_pair;
+mod vector_form;
 
 files! {
     access_register,
@@ -71,7 +71,7 @@ files! {
     clocks,
     compare,
     compare_swap,
-    compare_under_mask,
+    codewords,
     conditional,
     control_registers,
     convert_decimal,
