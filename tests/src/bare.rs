@@ -76,8 +76,9 @@ impl Bare {
         for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
             facilities.set(*f, true);
         }
-        // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP.
-        for f in [8, 78, 75, 130] {
+        // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
+        // nonquiescing SSKE, IPTE range, local clearing.
+        for f in [8, 78, 75, 130, 10, 14, 13, 51] {
             facilities.set(f, true);
         }
         let model = Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000 });
@@ -102,12 +103,10 @@ impl Bare {
         }
     }
 
-    /// All of storage.
-    pub fn storage(&mut self) -> Vec<u8> {
-        let mut bytes = vec![0; STORAGE_SIZE];
-        let read = self.cpu.read_absolute(0, &mut bytes);
-        assert!(read.is_ok());
-        bytes
+    /// All of storage, looked at without recording references.
+    pub fn storage(&self) -> Vec<u8> {
+        // SAFETY: `memory` has this size, and the CPU is not running.
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr(), STORAGE_SIZE) }.to_vec()
     }
 }
 

@@ -63,6 +63,10 @@ fn apply(cpu: &mut Cpu, name: &str, value: &str) -> Result<bool, String> {
             "key" => cpu.psw.set_key(v as u8),
             "problem" => cpu.psw.set(PswMask::PROBLEM, v != 0),
             "prefix" => cpu.prefix = v64,
+            "ckc" => cpu.clock_comparator = v64,
+            "todpr" => cpu.todpr = v64 as u32,
+            "pp" => cpu.program_parameter = v64,
+            "bea" => cpu.breaking_event_address = v64,
             "pswmask" => cpu.psw.mask = v64,
             "as" => cpu.psw.set_address_space(match v {
                 0 => AddressSpaceControl::Primary,
@@ -110,6 +114,8 @@ struct Picture {
     vr: [u128; 32],
     fpc: u32,
     prefix: u64,
+    /// Clock comparator, TOD programmable register, program parameter, breaking-event address.
+    special: [u64; 4],
     psw: Psw,
     storage: Vec<u8>,
 }
@@ -117,7 +123,12 @@ struct Picture {
 fn picture(bare: &mut Bare) -> Picture {
     let storage = bare.storage();
     let c = &bare.cpu;
-    Picture { gr: c.gr, ar: c.ar, cr: c.cr, vr: c.vr, fpc: c.fpc, prefix: c.prefix, psw: c.current_psw(), storage }
+    let psw = c.current_psw();
+    Picture { gr: c.gr, ar: c.ar, cr: c.cr, vr: c.vr, fpc: c.fpc, prefix: c.prefix, special: special(c), psw, storage }
+}
+
+fn special(c: &Cpu) -> [u64; 4] {
+    [c.clock_comparator, u64::from(c.todpr), c.program_parameter, c.breaking_event_address]
 }
 
 fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
@@ -131,18 +142,17 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
             "dat" => dat = value != "0",
             "absent" => absent.push(number(value)? as u64),
             "readonly" => readonly.push(number(value)? as u64),
-            _ if apply(cpu, name, value)? => {}
-            _ => return Err(format!("unknown setting `{name}`")),
+            _ => {}
         }
     }
     if dat {
-        // Control registers that the case itself sets win.
-        let set = cpu.cr;
         build_tables(cpu, &absent, &readonly)?;
-        for cr in [1, 7, 13] {
-            if set[cr] != 0 {
-                cpu.cr[cr] = set[cr];
-            }
+    }
+    // Storage keys come last: making the state before is a reference to storage itself.
+    let is_key = |name: &str| name.starts_with('k') && name != "key";
+    for (name, value) in case.before.iter().filter(|(name, _)| !is_key(name)) {
+        if !matches!(name.as_str(), "dat" | "absent" | "readonly") && !apply(cpu, name, value)? {
+            return Err(format!("unknown setting `{name}`"));
         }
     }
     let write = |cpu: &mut Cpu, at: u64, b: &[u8]| cpu.write_absolute(at, b).map_err(|_| "code outside storage");
@@ -155,17 +165,20 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
         let halfwords = ((CODE - EXECUTE) / 2) as u32;
         let mut ex = [0xC6, if bits == 0 { 0x00 } else { 0xF0 }, 0, 0, 0, 0];
         ex[2..].copy_from_slice(&halfwords.to_be_bytes());
-        write(cpu, EXECUTE, &ex)?;
+        write(cpu, cpu.prefixed(EXECUTE), &ex)?;
         cpu.psw.address = EXECUTE;
         length = 6;
     }
     let start = cpu.psw.address;
-    write(cpu, CODE, &text)?;
+    write(cpu, cpu.prefixed(CODE), &text)?;
     // An interruption loads a new PSW that the comparison can tell apart.
     let prefix = cpu.prefix;
     for new in [Lowcore::PROGRAM_NEW_PSW, Lowcore::SVC_NEW_PSW] {
         write(cpu, prefix + new, &0x1_8000_0000u64.to_be_bytes())?;
         write(cpu, prefix + new + 8, &NEW_PSW.to_be_bytes())?;
+    }
+    for (name, value) in case.before.iter().filter(|(name, _)| is_key(name)) {
+        apply(cpu, name, value)?;
     }
     cpu.flush_tlb();
     cpu.set_psw(cpu.current_psw());
@@ -183,6 +196,8 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
             (expected.gr, expected.ar, expected.cr, expected.vr, expected.fpc, expected.prefix);
         c.psw = expected.psw;
         c.cc = expected.psw.cc();
+        [c.clock_comparator, _, c.program_parameter, c.breaking_event_address] = expected.special;
+        c.todpr = expected.special[1] as u32;
         c.write_absolute(0, &expected.storage).map_err(|_| "storage")?;
         for (name, value) in &case.after {
             let value_of = || number(value).map(|v| v as u64);
@@ -194,7 +209,7 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
                 "ilc" => ilc = Some(value_of()?),
                 "intercept" => intercept = value_of()? != 0,
                 // Storage keys are checked below.
-                _ if name.starts_with('k') && name != "key" => {}
+                _ if is_key(name) => {}
                 _ if apply(c, name, value)? => {}
                 _ => return Err(format!("unknown setting `{name}`")),
             }
@@ -208,6 +223,7 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
             vr: c.vr,
             fpc: c.fpc,
             prefix: c.prefix,
+            special: special(c),
             psw: c.current_psw(),
             storage,
         };
@@ -250,7 +266,7 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
     } else {
         expected.psw.address = ia.unwrap_or(next);
     }
-    compare(&expected, &actual)?;
+    compare(&expected, &actual, case.after.iter().any(|(name, _)| name == "bea"))?;
     for (name, value) in &case.after {
         if let Some(address) = name.strip_prefix('k').and_then(|a| u64::from_str_radix(a, 16).ok()) {
             let key = bare.cpu.storage.map().page(address).map(|p| p.state.key().0);
@@ -270,7 +286,7 @@ fn hide_interruption(actual: &mut [u8], expected: &mut [u8], prefix: usize) {
     }
 }
 
-fn compare(expected: &Picture, actual: &Picture) -> Result<(), String> {
+fn compare(expected: &Picture, actual: &Picture, names_bea: bool) -> Result<(), String> {
     let mut wrong = Vec::new();
     for n in 0..16 {
         if actual.gr[n] != expected.gr[n] {
@@ -293,6 +309,12 @@ fn compare(expected: &Picture, actual: &Picture) -> Result<(), String> {
     }
     if actual.prefix != expected.prefix {
         wrong.push(format!("prefix={:x}, expected {:x}", actual.prefix, expected.prefix));
+    }
+    for (n, name) in ["ckc", "todpr", "pp", "bea"].iter().enumerate() {
+        // Where a branch came from is checked only by cases that name it.
+        if actual.special[n] != expected.special[n] && (n != 3 || names_bea) {
+            wrong.push(format!("{name}={:x}, expected {:x}", actual.special[n], expected.special[n]));
+        }
     }
     if actual.psw.cc() != expected.psw.cc() {
         wrong.push(format!("cc={}, expected {}", actual.psw.cc(), expected.psw.cc()));
