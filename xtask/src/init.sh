@@ -23,8 +23,6 @@ if [ -f /softsie/command ]; then
     [ "$TERM" = dumb ] && stty -opost -echo
     cttyhack sh /softsie/command
     status=$?
-    stty sane
-    echo
     echo "$MARKER:$status"
 else
     echo

@@ -106,7 +106,8 @@ pub fn boot(softsie: &Path, folder: &Path, guest: &Guest, options: &Options) -> 
     let mut command = Command::new(softsie);
     command.arg("run").arg("--kernel").arg(&guest.kernel).arg("--initrd").arg(&initrd);
     command.args(["-m", &options.memory, "--smp", &options.smp.to_string()]);
-    let mut words = options.append.clone();
+    // Without randomness each boot is like the other, and the kernel need not complain that this CPU offers none.
+    let mut words = format!("nokaslr {}", options.append);
     if session.command.is_some() {
         words = format!("quiet {words}");
         command.args(["--status-marker", &marker]);
