@@ -5,4 +5,5 @@ mod calls;
 mod delivery;
 mod instructions;
 mod machine;
+mod running;
 mod sigp;
