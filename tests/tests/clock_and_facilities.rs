@@ -1,0 +1,86 @@
+//! What STORE CLOCK and STORE FACILITY LIST EXTENDED store: it depends on the time and the model, so that a case file
+//! cannot show it. Source: Principles of Operation, chapter 4 (TOD Clock), chapter 7.
+
+use softsie_cpu::Psw;
+use softsie_tests::{Bare, Step};
+
+/// Executes the instruction with `text` and operand address 0x2000 on a fresh CPU that `prepare` has set up.
+fn execute(bare: &mut Bare, text: u32) {
+    bare.cpu.write_absolute(0x1000, &text.to_be_bytes()).unwrap();
+    bare.cpu.gr[1] = 0x2000;
+    bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+    assert_eq!(bare.step(), Step::Done);
+}
+
+fn stored(bare: &mut Bare, at: u64) -> u64 {
+    let mut bytes = [0; 8];
+    bare.cpu.read_absolute(at, &mut bytes).unwrap();
+    u64::from_be_bytes(bytes)
+}
+
+const STCK: u32 = 0xB205_1000;
+const STCKE: u32 = 0xB278_1000;
+const STCKF: u32 = 0xB27C_1000;
+const STFLE: u32 = 0xB2B0_1000;
+
+#[test]
+fn clocks_go_forward_and_follow_the_epoch() {
+    let mut bare = Bare::new();
+    let mut last = 0;
+    for _ in 0..1000 {
+        bare.cpu.cc = 2;
+        execute(&mut bare, STCK);
+        let now = stored(&mut bare, 0x2000);
+        assert!(now > last, "{now:x} after {last:x}");
+        assert_eq!(bare.cpu.cc, 0);
+        last = now;
+    }
+    bare.cpu.cc = 3;
+    execute(&mut bare, STCKF);
+    // STORE CLOCK may have run ahead by a few units to be unique.
+    assert!(stored(&mut bare, 0x2000) > last.wrapping_sub(4096));
+    assert_eq!(bare.cpu.cc, 0);
+    // The TOD clock began in 1900; in 2020 it showed d74... and it will not reach its end before 2042.
+    assert!((0xD740_0000_0000_0000..0xFFFF_0000_0000_0000).contains(&last), "{last:x}");
+    bare.cpu.epoch = bare.cpu.epoch.wrapping_sub(1 << 60);
+    execute(&mut bare, STCK);
+    assert!(last.wrapping_sub(stored(&mut bare, 0x2000)) > (1 << 60) - (60 * 4_096_000_000));
+}
+
+#[test]
+fn extended_clock_has_an_index_in_front_and_the_programmable_field_behind() {
+    let mut bare = Bare::new();
+    bare.cpu.todpr = 0xBEEF;
+    bare.cpu.cc = 2;
+    execute(&mut bare, STCK);
+    let before = stored(&mut bare, 0x2000);
+    execute(&mut bare, STCKE);
+    let (high, low) = (stored(&mut bare, 0x2000), stored(&mut bare, 0x2008));
+    assert_eq!(high >> 56, 0, "epoch index");
+    assert!(high << 8 | low >> 56 > before);
+    assert_eq!(low & 0xFFFF, 0xBEEF);
+    assert_ne!(low & 0x00FF_FFFF_FFFF_0000, 0, "the bits after the 64 of the clock are not all zero");
+    assert_eq!(bare.cpu.cc, 0);
+}
+
+#[test]
+fn facility_list_is_cut_to_the_room_there_is() {
+    let mut bare = Bare::new();
+    let list: Vec<u64> =
+        bare.cpu.model.facilities.0.chunks(8).map(|c| u64::from_be_bytes(c.try_into().unwrap())).collect();
+    let needed = 1 + list.iter().rposition(|d| *d != 0).unwrap();
+    assert!(needed > 1);
+    bare.cpu.gr[0] = 0xAAAA_AAAA_AAAA_AA00;
+    bare.cpu.write_absolute(0x2008, &[0x5A; 8]).unwrap();
+    execute(&mut bare, STFLE);
+    assert_eq!(bare.cpu.cc, 3);
+    assert_eq!(bare.cpu.gr[0], 0xAAAA_AAAA_AAAA_AA00 | (needed as u64 - 1));
+    assert_eq!(stored(&mut bare, 0x2000), list[0]);
+    assert_eq!(stored(&mut bare, 0x2008), 0x5A5A_5A5A_5A5A_5A5A, "no more than there is room for");
+    bare.cpu.gr[0] = 0xFF;
+    execute(&mut bare, STFLE);
+    assert_eq!((bare.cpu.cc, bare.cpu.gr[0]), (0, needed as u64 - 1));
+    for (i, d) in list[..needed].iter().enumerate() {
+        assert_eq!(stored(&mut bare, 0x2000 + 8 * i as u64), *d);
+    }
+}
