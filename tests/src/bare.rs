@@ -76,6 +76,8 @@ impl Bare {
         for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
             facilities.set(*f, true);
         }
+        // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
+        // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation and COMPARE AND SWAP AND STORE.
         for f in [8, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33] {
             facilities.set(f, true);
         }

@@ -6,7 +6,7 @@ mod case;
 mod check;
 mod hostile;
 
-pub use bare::Bare;
+pub use bare::{Bare, Step};
 pub use case::{Case, Kind, parse};
 pub use check::check;
 pub use hostile::run_hostile_guest;
