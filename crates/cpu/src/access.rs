@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use softsie_mem::{PAGE_SIZE, PageMarks, StorageKey};
 
+use crate::art::AccessRegisterFault;
 use crate::control::{Cr0, asce};
 use crate::dat::Protection;
 use crate::exit::{Exit, ProgramCode};
@@ -305,14 +306,16 @@ impl Cpu {
             (AddressSpace::Logical(_), AddressSpaceControl::Secondary) => self.cr[7],
             (AddressSpace::Logical(_), AddressSpaceControl::Home) => self.cr[13],
             (AddressSpace::Logical(ar) | AddressSpace::AccessRegister(ar), _) => {
-                match if ar == 0 { 0 } else { self.ar[usize::from(ar)] } {
-                    0 => self.cr[1],
-                    1 => self.cr[7],
-                    // Access lists are not translated yet: no entry is ever found.
-                    _ => {
+                let alet = if ar == 0 { 0 } else { self.ar[usize::from(ar & 15)] };
+                match self.translate_alet(alet, access, self.extended_authorization_index()) {
+                    Ok(asce) => asce,
+                    Err(AccessRegisterFault::Code(code)) => {
                         self.program.exception_access_id = ar;
-                        self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | 1;
-                        return Err(Exit::Program(ProgramCode::ALEN_TRANSLATION));
+                        return Err(Exit::Program(code));
+                    }
+                    Err(AccessRegisterFault::FetchOnly) => {
+                        let kind = Some(Protection::AccessList);
+                        return Err(self.access_exception(ProgramCode::PROTECTION, kind, space, address, access));
                     }
                 }
             }
@@ -413,6 +416,8 @@ impl Cpu {
             let tag = address & !(PAGE_SIZE - 1);
             let addend = (page.host.as_ptr().expose_provenance() as u64).wrapping_sub(tag);
             // SAFETY: as above; no reference into the space is live.
+            unsafe { (*selected).used = true };
+            // SAFETY: as above.
             let entry = unsafe { &mut (&mut (*selected).entries)[Space::slot(address)] };
             let store = access == Access::Store;
             // A fetch does not take away the right to store that an earlier store has gained.
@@ -486,7 +491,10 @@ impl Cpu {
         if !self.key_permits(key, storage_key, address, Access::Fetch) {
             return Ok(2);
         }
-        let stores = !low && !dat_protected && self.key_permits(key, storage_key, address, Access::Store);
+        // An access-list entry may be for fetches only.
+        let fetch_only = !key.real && self.designated_asce(space, address, Access::Store).is_err();
+        let stores =
+            !low && !dat_protected && !fetch_only && self.key_permits(key, storage_key, address, Access::Store);
         Ok(u8::from(!stores))
     }
 
@@ -527,6 +535,7 @@ impl Cpu {
             Some(Protection::InstructionExecution) => 0x84,
             Some(Protection::Key) => 0x08,
             Some(Protection::Dat) => 0x04,
+            Some(Protection::AccessList) => 0x0C,
         };
         self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | kind | id;
         self.program.exception_access_id = ar;

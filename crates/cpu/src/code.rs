@@ -212,6 +212,7 @@ impl Cpu {
             if (*page).valid && *bytes != (&(*page).copy)[..] {
                 self.code.drop_page(absolute);
             }
+            (*self.fetch_space).used = true;
             (&mut (*self.fetch_space).fetch)[Space::fetch_slot(address)] =
                 crate::tlb::FetchEntry { tag: address & !(PAGE_SIZE - 1), page };
         }

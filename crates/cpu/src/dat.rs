@@ -16,6 +16,8 @@ pub enum Protection {
     Dat,
     /// A table entry's instruction-execution-protection bit.
     InstructionExecution,
+    /// A fetch-only access-list entry.
+    AccessList,
 }
 
 /// The result of translating one virtual page.

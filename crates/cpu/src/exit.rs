@@ -61,14 +61,20 @@ impl ProgramCode {
     pub const PC_TRANSLATION_SPECIFICATION: Self = Self(0x1F);
     pub const AFX_TRANSLATION: Self = Self(0x20);
     pub const ASX_TRANSLATION: Self = Self(0x21);
+    pub const LX_TRANSLATION: Self = Self(0x22);
+    pub const EX_TRANSLATION: Self = Self(0x23);
     pub const PRIMARY_AUTHORITY: Self = Self(0x24);
     pub const SECONDARY_AUTHORITY: Self = Self(0x25);
+    pub const LFX_TRANSLATION: Self = Self(0x26);
+    pub const LSX_TRANSLATION: Self = Self(0x27);
     pub const ALET_SPECIFICATION: Self = Self(0x28);
     pub const ALEN_TRANSLATION: Self = Self(0x29);
     pub const ALE_SEQUENCE: Self = Self(0x2A);
     pub const ASTE_VALIDITY: Self = Self(0x2B);
     pub const ASTE_SEQUENCE: Self = Self(0x2C);
     pub const EXTENDED_AUTHORITY: Self = Self(0x2D);
+    pub const LSTE_SEQUENCE: Self = Self(0x2E);
+    pub const ASTE_INSTANCE: Self = Self(0x2F);
     pub const STACK_FULL: Self = Self(0x30);
     pub const STACK_EMPTY: Self = Self(0x31);
     pub const STACK_SPECIFICATION: Self = Self(0x32);
@@ -87,7 +93,7 @@ impl ProgramCode {
     pub fn nullifies(self) -> bool {
         matches!(
             self.0 & 0x7F,
-            0x10 | 0x11 | 0x20 | 0x21 | 0x24 | 0x25 | 0x28..=0x2D | 0x30..=0x34 | 0x38..=0x3B
+            0x10 | 0x11 | 0x20..=0x34 | 0x38..=0x3B
         )
     }
 }

@@ -5,6 +5,7 @@
 //! Truth: Principles of Operation chapters 3 (Storage), 4 (Control) and 6 (Interruptions).
 
 mod access;
+mod art;
 mod broadcast;
 mod clock;
 mod code;
@@ -22,6 +23,7 @@ mod state;
 mod tlb;
 
 pub use access::{Access, AddressSpace};
+pub use art::AccessRegisterFault;
 pub use broadcast::{Attention, Cluster, Request};
 pub use clock::{TimerService, TodClock, tod_to_duration};
 pub use code::{CodeCache, CodePage, Decoded, Dispatch, Handler};

@@ -68,6 +68,8 @@ pub struct Space {
     pub(crate) entries: Box<[TlbEntry; TLB_ENTRIES]>,
     pub(crate) fetch: Box<[FetchEntry; FETCH_ENTRIES]>,
     last_use: u64,
+    /// There may be entries.
+    pub(crate) used: bool,
 }
 
 impl Space {
@@ -77,10 +79,14 @@ impl Space {
             entries: Box::new([TlbEntry::EMPTY; TLB_ENTRIES]),
             fetch: Box::new([EMPTY_FETCH; FETCH_ENTRIES]),
             last_use: 0,
+            used: false,
         }
     }
 
     fn flush(&mut self) {
+        if !std::mem::take(&mut self.used) {
+            return;
+        }
         self.entries.fill(TlbEntry::EMPTY);
         self.fetch.fill(EMPTY_FETCH);
     }
@@ -172,7 +178,7 @@ impl Cpu {
 
     /// Purges the translations to the page at `absolute`: its storage key has changed.
     pub fn flush_absolute(&mut self, absolute: u64) {
-        for s in &mut self.spaces.list {
+        for s in self.spaces.list.iter_mut().filter(|s| s.used) {
             for e in s.entries.iter_mut().filter(|e| e.page & !TlbEntry::LOW_ADDRESS == absolute) {
                 *e = TlbEntry::EMPTY;
             }
@@ -182,7 +188,7 @@ impl Cpu {
 
     /// Makes stores into the page at `absolute` take the slow path from now on.
     pub(crate) fn forbid_direct_stores(&mut self, absolute: u64) {
-        for s in &mut self.spaces.list {
+        for s in self.spaces.list.iter_mut().filter(|s| s.used) {
             for e in s.entries.iter_mut() {
                 if e.page & !TlbEntry::LOW_ADDRESS == absolute {
                     e.write = NO_TAG;

@@ -1,8 +1,8 @@
 //! Address-space control, PSW key, and the address-space numbers in control registers 3 and 4.
 //! Source: Principles of Operation, chapter 10: SET ADDRESS SPACE CONTROL, SET PSW KEY FROM ADDRESS, EXTRACT PRIMARY ASN,
-//! SET SECONDARY ASN, …
+//! SET SECONDARY ASN, TEST ACCESS, …
 
-use softsie_cpu::{AddressSpaceControl, Cpu, Exit, ProgramCode, PswMask, asce};
+use softsie_cpu::{Access, AccessRegisterFault, AddressSpaceControl, Cpu, Exit, ProgramCode, PswMask, asce};
 use softsie_isa::Operands;
 
 use super::authority::{
@@ -18,7 +18,7 @@ semantics! {
         SPKA => set_psw_key_from_address, IPK => insert_psw_key,
         EPAR => extract_primary_asn, ESAR => extract_secondary_asn,
         EPAIR => extract_primary_asn_and_instance, ESAIR => extract_secondary_asn_and_instance,
-        SSAR => set_secondary_asn,
+        SSAR => set_secondary_asn, TAR => test_access,
     }
 }
 
@@ -117,6 +117,25 @@ fn extract_secondary_asn_and_instance(cpu: &mut Cpu, o: &Operands) -> Result<(),
     check_extraction(cpu)?;
     let both = cpu.cr[3] & 0xFFFF_FFFF_0000_FFFF;
     cpu.set_gr(o.r1(), both);
+    Ok(())
+}
+
+/// Bit 7 of an ALET: it names an entry of the primary-space access list.
+const PRIMARY_LIST: u32 = 0x0100_0000;
+
+fn test_access(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let alet = cpu.ar[usize::from(o.r1())];
+    let eax = (cpu.gr::<u32>(o.r2()) >> 16) as u16;
+    cpu.cc = match alet {
+        0 => 0,
+        1 => 3,
+        _ => match cpu.translate_alet(alet, Access::Fetch, eax) {
+            Ok(_) if alet & PRIMARY_LIST != 0 => 2,
+            Ok(_) => 1,
+            Err(AccessRegisterFault::Code(code)) if !code.nullifies() => return Err(Exit::Program(code)),
+            Err(_) => 3,
+        },
+    };
     Ok(())
 }
 

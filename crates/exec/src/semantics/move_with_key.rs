@@ -44,8 +44,11 @@ impl Place {
 
 /// Moves `length` bytes, all of them or, with an exception, none.
 fn move_bytes(cpu: &mut Cpu, to: Place, from: Place, length: u64) -> Result<(), Exit> {
-    from.probe(cpu, length, Access::Fetch)?;
-    to.probe(cpu, length, Access::Store)?;
+    let left = 4096 - (from.address % 4096).max(to.address % 4096);
+    if length > left {
+        from.probe(cpu, length, Access::Fetch)?;
+        to.probe(cpu, length, Access::Store)?;
+    }
     let mut done = 0;
     while done < length {
         let (source, left2) = from.host(cpu, done, Access::Fetch)?;
