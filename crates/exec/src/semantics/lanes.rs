@@ -1,8 +1,9 @@
 //! Operations on vector registers as 128-bit numbers, element 0 leftmost: the meaning of each [`VectorOp`] and its kin.
 //! Source: Principles of Operation, chapter 21, Vector Support Instructions; chapter 22, Vector Integer Instructions.
 //!
-//! A register is cut into an array in host order: on the little-endian hosts that are supported, array index 0 is the
-//! rightmost element. The loops are written so that the compiler turns them into the host's vector instructions.
+//! The work is done by loops over arrays in memory, in functions that are not inlined: the compiler makes the host's vector
+//! instructions of them, but not of arrays made of a number in general registers. Arrays are in host order: on the
+//! little-endian hosts that are supported, index 0 is the rightmost element.
 
 mod multiply;
 mod permute;
@@ -31,54 +32,72 @@ lanes! { [u8; 16], [u16; 8], [u32; 4], [u64; 2], [u128; 1], [i8; 16], [i16; 8], 
 
 /// The elements, the rightmost first.
 #[inline(always)]
-fn cut<A: Lanes>(v: u128) -> A {
-    // SAFETY: both are 16 bytes, and any bits are an `A`.
-    unsafe { std::mem::transmute_copy(&v) }
+fn view<A: Lanes>(v: &u128) -> &A {
+    const { assert!(align_of::<A>() <= align_of::<u128>()) };
+    // SAFETY: both are 16 bytes, any bits are an `A`, and it needs no stricter alignment.
+    unsafe { &*std::ptr::from_ref(v).cast() }
 }
 
-/// The register made of elements, the rightmost first.
+/// The elements, the rightmost first, to change.
 #[inline(always)]
-fn join<A: Lanes>(a: A) -> u128 {
-    // SAFETY: both are 16 bytes, and any bits are a `u128`.
-    unsafe { std::mem::transmute_copy(&a) }
+fn view_mut<A: Lanes>(v: &mut u128) -> &mut A {
+    const { assert!(align_of::<A>() <= align_of::<u128>()) };
+    // SAFETY: as above, and any `A` is a number.
+    unsafe { &mut *std::ptr::from_mut(v).cast() }
+}
+
+/// The register that `f` writes.
+#[inline(always)]
+fn made(f: impl FnOnce(&mut u128)) -> u128 {
+    let mut v = 0;
+    f(&mut v);
+    v
+}
+
+#[inline(never)]
+fn map<T: Copy, const N: usize>(a: &[T; N], v: &mut [T; N], f: impl Fn(T) -> T) {
+    for i in 0..N {
+        v[i] = f(a[i]);
+    }
+}
+
+#[inline(never)]
+fn map_pairs<T: Copy, const N: usize>(a: &[T; N], b: &[T; N], v: &mut [T; N], f: impl Fn(T, T) -> T) {
+    for i in 0..N {
+        v[i] = f(a[i], b[i]);
+    }
+}
+
+#[inline(never)]
+fn map_with<T: Copy, const N: usize>(a: &[T; N], by: T, v: &mut [T; N], f: impl Fn(T, T) -> T) {
+    for i in 0..N {
+        v[i] = f(a[i], by);
+    }
 }
 
 /// Applies a function of one element, generic over its type, to the elements of a register.
 macro_rules! each_of_one {
     ($es:expr, $a:expr, $f:ident) => {
-        match $es {
-            0 => join(cut::<[u8; 16]>($a).map($f::<u8>)),
-            1 => join(cut::<[u16; 8]>($a).map($f::<u16>)),
-            2 => join(cut::<[u32; 4]>($a).map($f::<u32>)),
-            3 => join(cut::<[u64; 2]>($a).map($f::<u64>)),
-            _ => $f::<u128>($a),
-        }
+        made(|v| match $es {
+            0 => map::<u8, 16>(view(&$a), view_mut(v), $f),
+            1 => map::<u16, 8>(view(&$a), view_mut(v), $f),
+            2 => map::<u32, 4>(view(&$a), view_mut(v), $f),
+            3 => map::<u64, 2>(view(&$a), view_mut(v), $f),
+            _ => *v = $f::<u128>($a),
+        })
     };
-}
-
-/// Applies `f` to each pair of elements.
-macro_rules! each_pair {
-    ($a:expr, $b:expr, $u:ty, $f:expr) => {{
-        const N: usize = 16 / size_of::<$u>();
-        let (a, b): ([$u; N], [$u; N]) = (cut($a), cut($b));
-        let mut v = [0 as $u; N];
-        for i in 0..N {
-            v[i] = $f(a[i], b[i]);
-        }
-        join(v)
-    }};
 }
 
 /// Applies a function of two elements, generic over their type, to the elements of two registers.
 macro_rules! each_of_two {
     ($es:expr, $a:expr, $b:expr, $f:ident) => {
-        match $es {
-            0 => each_pair!($a, $b, u8, $f::<u8>),
-            1 => each_pair!($a, $b, u16, $f::<u16>),
-            2 => each_pair!($a, $b, u32, $f::<u32>),
-            3 => each_pair!($a, $b, u64, $f::<u64>),
-            _ => $f::<u128>($a, $b),
-        }
+        made(|v| match $es {
+            0 => map_pairs::<u8, 16>(view(&$a), view(&$b), view_mut(v), $f),
+            1 => map_pairs::<u16, 8>(view(&$a), view(&$b), view_mut(v), $f),
+            2 => map_pairs::<u32, 4>(view(&$a), view(&$b), view_mut(v), $f),
+            3 => map_pairs::<u64, 2>(view(&$a), view(&$b), view_mut(v), $f),
+            _ => *v = $f::<u128>($a, $b),
+        })
     };
 }
 
@@ -201,14 +220,12 @@ fn multiply_low<T: Scalar>(x: T, y: T) -> T {
 /// A register that has `element` in each place.
 #[inline(always)]
 pub fn splat<T: Scalar>(element: T) -> u128 {
-    let v = element.widen() as u64;
-    match T::BYTES {
-        1 => join([v as u8; 16]),
-        2 => join([v as u16; 8]),
-        4 => join([v as u32; 4]),
-        8 => join([v; 2]),
-        _ => element.widen(),
+    if T::BYTES == 16 {
+        return element.widen();
     }
+    let ones = u64::MAX / (u64::MAX >> (64 - T::BITS));
+    let doubleword = (element.widen() as u64).wrapping_mul(ones);
+    u128::from(doubleword) << 64 | u128::from(doubleword)
 }
 
 /// The result of `op` on elements of 2^`es` bytes.
@@ -225,10 +242,10 @@ pub fn apply1(op: VectorOp1, es: u8, a: u128) -> u128 {
             let a = a.swap_bytes();
             each_of_one!(es, a, swap_bytes)
         }
-        VectorOp1::UnpackHigh => permute::unpack(es, a, true),
-        VectorOp1::UnpackHighLogical => permute::unpack_logical(es, a, true),
-        VectorOp1::UnpackLow => permute::unpack(es, a, false),
-        VectorOp1::UnpackLowLogical => permute::unpack_logical(es, a, false),
+        VectorOp1::UnpackHigh => made(|v| permute::unpack(es, &a, true, v)),
+        VectorOp1::UnpackHighLogical => made(|v| permute::unpack_logical(es, &a, true, v)),
+        VectorOp1::UnpackLow => made(|v| permute::unpack(es, &a, false, v)),
+        VectorOp1::UnpackLowLogical => made(|v| permute::unpack_logical(es, &a, false, v)),
         VectorOp1::SignExtendToDoubleword => permute::sign_extend_to_doubleword(es, a),
     }
 }
@@ -263,28 +280,28 @@ pub fn apply(op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
         VectorOp::ShiftRightArithmetic => each_of_two!(es, a, b, shift_right_arithmetic),
         VectorOp::RotateLeft => each_of_two!(es, a, b, rotate_left),
         VectorOp::MultiplyLow => each_of_two!(es, a, b, multiply_low),
-        VectorOp::MultiplyHigh => multiply::add_high(es, a, b, 0),
-        VectorOp::MultiplyHighLogical => multiply::add_high_logical(es, a, b, 0),
-        VectorOp::MultiplyEven => multiply::even(es, a, b),
-        VectorOp::MultiplyEvenLogical => multiply::even_logical(es, a, b),
-        VectorOp::MultiplyOdd => multiply::odd(es, a, b),
-        VectorOp::MultiplyOddLogical => multiply::odd_logical(es, a, b),
-        VectorOp::GaloisMultiply => multiply::galois(es, a, b),
-        VectorOp::SumWord => multiply::sum_word(es, a, b),
-        VectorOp::SumDoubleword => multiply::sum_doubleword(es, a, b),
-        VectorOp::SumQuadword => multiply::sum_quadword(es, a, b),
+        VectorOp::MultiplyHigh => made(|v| multiply::add_high(es, &a, &b, &0, v)),
+        VectorOp::MultiplyHighLogical => made(|v| multiply::add_high_logical(es, &a, &b, &0, v)),
+        VectorOp::MultiplyEven => made(|v| multiply::even(es, &a, &b, v)),
+        VectorOp::MultiplyEvenLogical => made(|v| multiply::even_logical(es, &a, &b, v)),
+        VectorOp::MultiplyOdd => made(|v| multiply::odd(es, &a, &b, v)),
+        VectorOp::MultiplyOddLogical => made(|v| multiply::odd_logical(es, &a, &b, v)),
+        VectorOp::GaloisMultiply => made(|v| multiply::galois(es, &a, &b, v)),
+        VectorOp::SumWord => made(|v| multiply::sum_word(es, &a, &b, v)),
+        VectorOp::SumDoubleword => made(|v| multiply::sum_doubleword(es, &a, &b, v)),
+        VectorOp::SumQuadword => made(|v| multiply::sum_quadword(es, &a, &b, v)),
         VectorOp::Checksum => multiply::checksum(a, b),
-        VectorOp::MergeHigh => permute::merge(es, a, b, true),
-        VectorOp::MergeLow => permute::merge(es, a, b, false),
-        VectorOp::Pack => permute::pack(es, a, b),
-        VectorOp::PackSaturate => permute::pack_saturate(es, a, b).0,
-        VectorOp::PackSaturateLogical => permute::pack_saturate_logical(es, a, b).0,
-        VectorOp::PackSaturated => permute::pack_saturate(es, a, b).1,
-        VectorOp::PackSaturatedLogical => permute::pack_saturate_logical(es, a, b).1,
+        VectorOp::MergeHigh => made(|v| permute::merge(es, &a, &b, true, v)),
+        VectorOp::MergeLow => made(|v| permute::merge(es, &a, &b, false, v)),
+        VectorOp::Pack => made(|v| permute::pack(es, &a, &b, v)),
+        VectorOp::PackSaturate => made(|v| permute::pack_saturate(es, &a, &b, v)),
+        VectorOp::PackSaturateLogical => made(|v| permute::pack_saturate_logical(es, &a, &b, v)),
+        VectorOp::PackSaturated => made(|v| permute::pack_saturated(es, &a, &b, v)),
+        VectorOp::PackSaturatedLogical => made(|v| permute::pack_saturated_logical(es, &a, &b, v)),
         VectorOp::BitPermute => permute::bit_permute(a, b),
-        VectorOp::BitShiftLeft => permute::bit_shift_left(a, b),
-        VectorOp::BitShiftRight => permute::bit_shift_right(a, b, 0),
-        VectorOp::BitShiftRightArithmetic => permute::bit_shift_right(a, b, ((a as i128) >> 127) as u8),
+        VectorOp::BitShiftLeft => made(|v| permute::bit_shift_left(&a, &b, v)),
+        VectorOp::BitShiftRight => made(|v| permute::bit_shift_right(&a, &b, 0, v)),
+        VectorOp::BitShiftRightArithmetic => made(|v| permute::bit_shift_right(&a, &b, ((a as i128) >> 127) as u8, v)),
         VectorOp::ByteShiftLeft => a << permute::byte_shift_amount(b),
         VectorOp::ByteShiftRight => a >> permute::byte_shift_amount(b),
         VectorOp::ByteShiftRightArithmetic => ((a as i128) >> permute::byte_shift_amount(b)) as u128,
@@ -296,9 +313,9 @@ pub fn apply(op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
 pub fn apply3(op: VectorOp3, es: u8, a: u128, b: u128, c: u128) -> u128 {
     match op {
         VectorOp3::Select => a & c | b & !c,
-        VectorOp3::Permute => permute::permute(a, b, c),
-        VectorOp3::MultiplyAddHigh => multiply::add_high(es, a, b, c),
-        VectorOp3::MultiplyAddHighLogical => multiply::add_high_logical(es, a, b, c),
+        VectorOp3::Permute => made(|v| permute::permute(&a, &b, &c, v)),
+        VectorOp3::MultiplyAddHigh => made(|v| multiply::add_high(es, &a, &b, &c, v)),
+        VectorOp3::MultiplyAddHighLogical => made(|v| multiply::add_high_logical(es, &a, &b, &c, v)),
     }
 }
 
@@ -307,13 +324,13 @@ pub fn apply3(op: VectorOp3, es: u8, a: u128, b: u128, c: u128) -> u128 {
 pub fn shift(op: VectorShift, es: u8, a: u128, amount: u32) -> u128 {
     macro_rules! by_amount {
         ($f:ident) => {
-            match es {
-                0 => join(cut::<[u8; 16]>(a).map(|x| $f(x, amount as u8))),
-                1 => join(cut::<[u16; 8]>(a).map(|x| $f(x, amount as u16))),
-                2 => join(cut::<[u32; 4]>(a).map(|x| $f(x, amount))),
-                3 => join(cut::<[u64; 2]>(a).map(|x| $f(x, u64::from(amount)))),
-                _ => $f(a, u128::from(amount)),
-            }
+            made(|v| match es {
+                0 => map_with::<u8, 16>(view(&a), amount as u8, view_mut(v), $f),
+                1 => map_with::<u16, 8>(view(&a), amount as u16, view_mut(v), $f),
+                2 => map_with::<u32, 4>(view(&a), amount, view_mut(v), $f),
+                3 => map_with::<u64, 2>(view(&a), u64::from(amount), view_mut(v), $f),
+                _ => *v = $f(a, u128::from(amount)),
+            })
         };
     }
     match op {

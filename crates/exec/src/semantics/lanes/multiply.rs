@@ -2,63 +2,61 @@
 //! Source: Principles of Operation, chapter 22: VECTOR MULTIPLY …, VECTOR GALOIS FIELD MULTIPLY SUM, VECTOR SUM ACROSS …,
 //! VECTOR CHECKSUM.
 
-use super::{cut, join};
+use super::{view, view_mut};
 
 /// The left halves of the products plus the elements of `c`.
 macro_rules! add_high {
-    ($a:expr, $b:expr, $c:expr, $narrow:ty, $wide:ty) => {{
+    ($a:expr, $b:expr, $c:expr, $v:expr, $narrow:ty, $wide:ty) => {{
         const N: usize = 16 / size_of::<$narrow>();
-        let (a, b, c): ([$narrow; N], [$narrow; N], [$narrow; N]) = (cut($a), cut($b), cut($c));
-        let mut v = [0; N];
+        let (a, b, c): (&[$narrow; N], &[$narrow; N], &[$narrow; N]) = (view($a), view($b), view($c));
+        let v: &mut [$narrow; N] = view_mut($v);
         for i in 0..N {
             v[i] = ((<$wide>::from(a[i]) * <$wide>::from(b[i]) + <$wide>::from(c[i])) >> <$narrow>::BITS) as $narrow;
         }
-        join(v)
     }};
 }
 
-#[inline]
-pub(super) fn add_high(es: u8, a: u128, b: u128, c: u128) -> u128 {
+#[inline(never)]
+pub(super) fn add_high(es: u8, a: &u128, b: &u128, c: &u128, v: &mut u128) {
     match es {
-        0 => add_high!(a, b, c, i8, i16),
-        1 => add_high!(a, b, c, i16, i32),
-        2 => add_high!(a, b, c, i32, i64),
-        _ => add_high!(a, b, c, i64, i128),
+        0 => add_high!(a, b, c, v, i8, i16),
+        1 => add_high!(a, b, c, v, i16, i32),
+        2 => add_high!(a, b, c, v, i32, i64),
+        _ => add_high!(a, b, c, v, i64, i128),
     }
 }
 
-#[inline]
-pub(super) fn add_high_logical(es: u8, a: u128, b: u128, c: u128) -> u128 {
+#[inline(never)]
+pub(super) fn add_high_logical(es: u8, a: &u128, b: &u128, c: &u128, v: &mut u128) {
     match es {
-        0 => add_high!(a, b, c, u8, u16),
-        1 => add_high!(a, b, c, u16, u32),
-        2 => add_high!(a, b, c, u32, u64),
-        _ => add_high!(a, b, c, u64, u128),
+        0 => add_high!(a, b, c, v, u8, u16),
+        1 => add_high!(a, b, c, v, u16, u32),
+        2 => add_high!(a, b, c, v, u32, u64),
+        _ => add_high!(a, b, c, v, u64, u128),
     }
 }
 
 /// Of each pair of elements, cut as one of twice the size, the product of the left (even) or right (odd) ones.
 macro_rules! half_product {
-    ($a:expr, $b:expr, $wide:ty, $half:expr) => {{
+    ($a:expr, $b:expr, $v:expr, $wide:ty, $half:expr) => {{
         const N: usize = 16 / size_of::<$wide>();
-        let (a, b): ([$wide; N], [$wide; N]) = (cut($a), cut($b));
-        let mut v = [0; N];
+        let (a, b): (&[$wide; N], &[$wide; N]) = (view($a), view($b));
+        let v: &mut [$wide; N] = view_mut($v);
         for i in 0..N {
             v[i] = $half(a[i]).wrapping_mul($half(b[i]));
         }
-        join(v)
     }};
 }
 
 macro_rules! half_products {
     ($name:ident, $half:ident, $w0:ident, $w1:ident, $w2:ident, $w3:ident) => {
-        #[inline]
-        pub(super) fn $name(es: u8, a: u128, b: u128) -> u128 {
+        #[inline(never)]
+        pub(super) fn $name(es: u8, a: &u128, b: &u128, v: &mut u128) {
             match es {
-                0 => half_product!(a, b, $w0, |x: $w0| $half!(x, $w0)),
-                1 => half_product!(a, b, $w1, |x: $w1| $half!(x, $w1)),
-                2 => half_product!(a, b, $w2, |x: $w2| $half!(x, $w2)),
-                _ => half_product!(a, b, $w3, |x: $w3| $half!(x, $w3)),
+                0 => half_product!(a, b, v, $w0, |x: $w0| $half!(x, $w0)),
+                1 => half_product!(a, b, v, $w1, |x: $w1| $half!(x, $w1)),
+                2 => half_product!(a, b, v, $w2, |x: $w2| $half!(x, $w2)),
+                _ => half_product!(a, b, v, $w3, |x: $w3| $half!(x, $w3)),
             }
         }
     };
@@ -109,35 +107,34 @@ fn carryless(a: u64, b: u64) -> u128 {
 }
 
 macro_rules! galois {
-    ($a:expr, $b:expr, $narrow:ty, $wide:ty) => {{
+    ($a:expr, $b:expr, $v:expr, $narrow:ty, $wide:ty) => {{
         const N: usize = 16 / size_of::<$wide>();
-        let (a, b): ([$narrow; 2 * N], [$narrow; 2 * N]) = (cut($a), cut($b));
-        let mut v = [0 as $wide; N];
+        let (a, b): (&[$narrow; 2 * N], &[$narrow; 2 * N]) = (view($a), view($b));
+        let v: &mut [$wide; N] = view_mut($v);
         for i in 0..N {
             let product = |n: usize| carryless(a[n].into(), b[n].into());
             v[i] = (product(2 * i) ^ product(2 * i + 1)) as $wide;
         }
-        join(v)
     }};
 }
 
-#[inline]
-pub(super) fn galois(es: u8, a: u128, b: u128) -> u128 {
+#[inline(never)]
+pub(super) fn galois(es: u8, a: &u128, b: &u128, v: &mut u128) {
     match es {
-        0 => galois!(a, b, u8, u16),
-        1 => galois!(a, b, u16, u32),
-        2 => galois!(a, b, u32, u64),
-        _ => galois!(a, b, u64, u128),
+        0 => galois!(a, b, v, u8, u16),
+        1 => galois!(a, b, v, u16, u32),
+        2 => galois!(a, b, v, u32, u64),
+        _ => galois!(a, b, v, u64, u128),
     }
 }
 
 /// For each `$wide`, the sum of its `$narrow` elements in `a` and the rightmost one in `b`.
 macro_rules! sum {
-    ($a:expr, $b:expr, $narrow:ty, $wide:ty) => {{
+    ($a:expr, $b:expr, $v:expr, $narrow:ty, $wide:ty) => {{
         const N: usize = 16 / size_of::<$wide>();
         const PARTS: usize = size_of::<$wide>() / size_of::<$narrow>();
-        let (a, b): ([$narrow; N * PARTS], [$narrow; N * PARTS]) = (cut($a), cut($b));
-        let mut v = [0 as $wide; N];
+        let (a, b): (&[$narrow; N * PARTS], &[$narrow; N * PARTS]) = (view($a), view($b));
+        let v: &mut [$wide; N] = view_mut($v);
         for i in 0..N {
             let mut sum = <$wide>::from(b[i * PARTS]);
             for x in &a[i * PARTS..][..PARTS] {
@@ -145,29 +142,28 @@ macro_rules! sum {
             }
             v[i] = sum;
         }
-        join(v)
     }};
 }
 
-#[inline]
-pub(super) fn sum_word(es: u8, a: u128, b: u128) -> u128 {
-    if es == 0 { sum!(a, b, u8, u32) } else { sum!(a, b, u16, u32) }
+#[inline(never)]
+pub(super) fn sum_word(es: u8, a: &u128, b: &u128, v: &mut u128) {
+    if es == 0 { sum!(a, b, v, u8, u32) } else { sum!(a, b, v, u16, u32) }
 }
 
-#[inline]
-pub(super) fn sum_doubleword(es: u8, a: u128, b: u128) -> u128 {
-    if es == 1 { sum!(a, b, u16, u64) } else { sum!(a, b, u32, u64) }
+#[inline(never)]
+pub(super) fn sum_doubleword(es: u8, a: &u128, b: &u128, v: &mut u128) {
+    if es == 1 { sum!(a, b, v, u16, u64) } else { sum!(a, b, v, u32, u64) }
 }
 
-#[inline]
-pub(super) fn sum_quadword(es: u8, a: u128, b: u128) -> u128 {
-    if es == 2 { sum!(a, b, u32, u128) } else { sum!(a, b, u64, u128) }
+#[inline(never)]
+pub(super) fn sum_quadword(es: u8, a: &u128, b: &u128, v: &mut u128) {
+    if es == 2 { sum!(a, b, v, u32, u128) } else { sum!(a, b, v, u64, u128) }
 }
 
 /// The words of `a` and word 1 of `b`, added with end-around carry, in word 1.
 #[inline]
 pub(super) fn checksum(a: u128, b: u128) -> u128 {
-    let words: [u32; 4] = cut(a);
+    let words: &[u32; 4] = view(&a);
     let sum = words.iter().fold(b >> 64 & 0xFFFF_FFFF, |sum, word| sum + u128::from(*word));
     // Adding the carries at the end gives the same as adding each at once: both count modulo 2^32 - 1.
     let sum = (sum >> 32) + (sum & 0xFFFF_FFFF);

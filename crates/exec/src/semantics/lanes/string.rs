@@ -4,7 +4,9 @@
 //! Masks have all ones in the elements that are meant, so that leading zeros give the byte index of the first of them, and
 //! 16 when there is none.
 
-use super::{compare_equal, cut, join};
+use softsie_cpu::Scalar;
+
+use super::{compare_equal, made, ones_if, view, view_mut};
 
 /// What the instruction's modifier field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,28 +63,33 @@ fn result(s: Search, es: u8, a: u128, found: u128) -> (u128, u8) {
     (if s.mask { found } else { index(first.min(zero)) }, search_cc(first, zero))
 }
 
-macro_rules! any_equal {
-    ($a:expr, $b:expr, $t:ty) => {{
-        const N: usize = 16 / size_of::<$t>();
-        let (a, b): ([$t; N], [$t; N]) = (cut($a), cut($b));
-        let mut found = [0; N];
-        for y in b {
-            for i in 0..N {
-                found[i] |= if a[i] == y { <$t>::MAX } else { 0 };
-            }
+/// Adds the elements that are equal to `y` to those found.
+#[inline(never)]
+fn add_equal<T: Scalar, const N: usize>(a: &[T; N], y: T, found: &mut [T; N]) {
+    for i in 0..N {
+        found[i] = found[i].or(ones_if(a[i] == y));
+    }
+}
+
+fn add_any_equal<T: Scalar, const N: usize>(a: &[T; N], b: &[T; N], found: &mut [T; N]) {
+    let mut before = None;
+    for &y in b {
+        // Programs fill what they do not need with copies of one element.
+        if before != Some(y) {
+            add_equal(a, y, found);
         }
-        join(found)
-    }};
+        before = Some(y);
+    }
 }
 
 /// VECTOR FIND ANY ELEMENT EQUAL.
 #[inline]
 pub fn find_any_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
-    let found = match es {
-        0 => any_equal!(a, b, u8),
-        1 => any_equal!(a, b, u16),
-        _ => any_equal!(a, b, u32),
-    };
+    let found = made(|found| match es {
+        0 => add_any_equal::<u8, 16>(view(&a), view(&b), view_mut(found)),
+        1 => add_any_equal::<u16, 8>(view(&a), view(&b), view_mut(found)),
+        _ => add_any_equal::<u32, 4>(view(&a), view(&b), view_mut(found)),
+    });
     result(s, es, a, found)
 }
 
@@ -115,39 +122,43 @@ pub fn isolate(es: u8, a: u128) -> (u128, u8) {
     }
 }
 
-macro_rules! in_ranges {
-    ($a:expr, $b:expr, $c:expr, $t:ty) => {{
-        const N: usize = 16 / size_of::<$t>();
-        let (a, b, c): ([$t; N], [$t; N], [$t; N]) = (cut($a), cut($b), cut($c));
-        let bit = |n: usize, bit: u32| if c[n] << bit >> (<$t>::BITS - 1) == 1 { <$t>::MAX } else { 0 };
-        let mut found = [0; N];
-        for pair in (0..N).step_by(2) {
-            let mut both = [<$t>::MAX; N];
-            for n in [pair, pair + 1] {
-                let (equal, low, high) = (bit(n, 0), bit(n, 1), bit(n, 2));
-                for i in 0..N {
-                    let is_equal = if a[i] == b[n] { equal } else { 0 };
-                    let is_low = if a[i] < b[n] { low } else { 0 };
-                    let is_high = if a[i] > b[n] { high } else { 0 };
-                    both[i] &= is_equal | is_low | is_high;
-                }
-            }
-            for i in 0..N {
-                found[i] |= both[i];
-            }
+/// Keeps in `matching` the elements that compare with `limit` as `control` asks: bit 0 equal, 1 low, 2 high.
+#[inline(never)]
+fn keep_in_range<T: Scalar, const N: usize>(a: &[T; N], limit: T, control: T, matching: &mut [T; N]) {
+    let wanted = |bit| ones_if::<T>(control.shl(bit).leading_zeros() == 0);
+    let (equal, low, high) = (wanted(0), wanted(1), wanted(2));
+    for i in 0..N {
+        let is_equal = equal.and(ones_if(a[i] == limit));
+        let is_low = low.and(ones_if(a[i] < limit));
+        let is_high = high.and(ones_if(a[i] > limit));
+        matching[i] = matching[i].and(is_equal.or(is_low).or(is_high));
+    }
+}
+
+#[inline(always)]
+fn add_in_ranges<T: Scalar, const N: usize>(a: &[T; N], b: &[T; N], c: &[T; N], found: &mut [T; N]) {
+    for n in (0..N).step_by(2) {
+        // A control of zero is never true: programs fill what they do not need with zeros.
+        if c[n].shr(T::BITS - 3) == T::default() || c[n + 1].shr(T::BITS - 3) == T::default() {
+            continue;
         }
-        join(found)
-    }};
+        let mut matching = [T::default().not(); N];
+        keep_in_range(a, b[n], c[n], &mut matching);
+        keep_in_range(a, b[n + 1], c[n + 1], &mut matching);
+        for i in 0..N {
+            found[i] = found[i].or(matching[i]);
+        }
+    }
 }
 
 /// VECTOR STRING RANGE COMPARE: `b` has the limits, `c` says how to compare with each.
 #[inline]
 pub fn range_compare(s: Search, es: u8, a: u128, b: u128, c: u128) -> (u128, u8) {
-    let found = match es {
-        0 => in_ranges!(a, b, c, u8),
-        1 => in_ranges!(a, b, c, u16),
-        _ => in_ranges!(a, b, c, u32),
-    };
+    let found = made(|found| match es {
+        0 => add_in_ranges::<u8, 16>(view(&a), view(&b), view(&c), view_mut(found)),
+        1 => add_in_ranges::<u16, 8>(view(&a), view(&b), view(&c), view_mut(found)),
+        _ => add_in_ranges::<u32, 4>(view(&a), view(&b), view(&c), view_mut(found)),
+    });
     result(s, es, a, found)
 }
 
