@@ -268,7 +268,9 @@ fn a_kick_ends_an_enabled_wait_and_the_next_run_goes_on_waiting() {
     for _ in 0..3 {
         thread::scope(|scope| {
             scope.spawn(|| {
-                thread::sleep(Duration::from_millis(2));
+                while !guest.cpu.peer().is_waiting() {
+                    thread::yield_now();
+                }
                 guest.cpu.kick();
             });
             assert_eq!(guest.cpu.run(), Err(Errno::EINTR));
