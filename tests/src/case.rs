@@ -49,7 +49,8 @@ pub fn parse(name: &str, content: &str) -> Result<Vec<Case>, String> {
         if line.trim_start().starts_with('#') || line.trim().is_empty() {
             continue;
         }
-        let (word, rest) = line.trim_start().split_once(char::is_whitespace).unwrap_or((line.trim_start(), ""));
+        let line = line.trim_start();
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
         if word == "case" {
             cases.push(header(&place, rest)?);
@@ -74,7 +75,7 @@ pub fn parse(name: &str, content: &str) -> Result<Vec<Case>, String> {
     for case in &cases {
         let mut left = [0u8; 8];
         let length = case.text.len();
-        if length < 2 || length > 6 {
+        if !(2..=6).contains(&length) {
             return Err(format!("{}: no instruction", case.place));
         }
         left[..length].copy_from_slice(&case.text);
@@ -129,7 +130,7 @@ fn settings(place: &str, line: &str) -> Result<Vec<(String, String)>, String> {
 
 /// Hex digits as bytes.
 pub(crate) fn bytes(digits: &str) -> Option<Vec<u8>> {
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return None;
     }
     (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).ok()).collect()

@@ -245,7 +245,7 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
         for (name, want, got) in [
             ("teid", teid, low(Lowcore::TRANSLATION_EXCEPTION_ID, 8)),
             ("dxc", dxc, low(Lowcore::DATA_EXCEPTION_CODE, 4)),
-            ("ilc", ilc.or(Some(u64::from(length))), low(Lowcore::PROGRAM_ILC, 2)),
+            ("ilc", Some(ilc.unwrap_or_else(|| u64::from(length))), low(Lowcore::PROGRAM_ILC, 2)),
         ] {
             if want.is_some_and(|w| w != got) {
                 return Err(format!("{name} {got:x}, expected {:x}", want.unwrap_or_default()));

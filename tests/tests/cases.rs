@@ -1,6 +1,8 @@
 //! Runs every case file, and checks that every implemented instruction has the cases it needs.
 //! Source: `cases/README.md`.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may, too
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;

@@ -1,6 +1,8 @@
 //! What STORE CLOCK and STORE FACILITY LIST EXTENDED store: it depends on the time and the model, so that a case file
 //! cannot show it. Source: Principles of Operation, chapter 4 (TOD Clock), chapter 7.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may, too
+
 use softsie_cpu::Psw;
 use softsie_tests::{Bare, Step};
 

@@ -1,6 +1,8 @@
 //! Guests made of random bytes and of random valid instructions run without harm to the process.
 //! The fuzz target `hostile_guest` drives the same function with coverage guidance.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may, too
+
 use proptest::prelude::*;
 use softsie_isa::ROWS;
 use softsie_tests::run_hostile_guest;

@@ -1,6 +1,8 @@
 //! The CPU timer, which never stands still and therefore has no place in case files.
 //! Source: Principles of Operation, chapter 4, CPU Timer; chapter 7, EXTRACT CPU TIME.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may, too
+
 use softsie_tests::Bare;
 
 fn execute(bare: &mut Bare, text: &[u8]) {

@@ -1,5 +1,8 @@
 //! A CPU with storage of its own and nothing to execute, for tests of what lies below the instructions.
 
+// A test stops at what it did not expect; each test file uses some of these only.
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
+
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -11,7 +14,6 @@ pub const MODE_64: u64 = 0x1_8000_0000;
 /// DAT on, primary-space mode.
 pub const DAT: u64 = 0x0400_0000_0000_0000;
 /// Access-register mode.
-#[allow(dead_code)]
 pub const ACCESS_REGISTER: u64 = 0x4000_0000_0000;
 /// Size of storage.
 pub const SIZE: u64 = 0x20_0000;
@@ -48,7 +50,6 @@ pub fn put(cpu: &mut Cpu, words: &[(u64, u64)]) {
 }
 
 /// A doubleword of storage.
-#[allow(dead_code)]
 pub fn get(cpu: &mut Cpu, address: u64) -> u64 {
     let mut bytes = [0; 8];
     cpu.read_absolute(address, &mut bytes).unwrap();
@@ -56,7 +57,6 @@ pub fn get(cpu: &mut Cpu, address: u64) -> u64 {
 }
 
 /// The program-interruption code and translation-exception identification of an access.
-#[allow(dead_code)]
 pub fn fails(cpu: &mut Cpu, space: AddressSpace, address: u64, access: Access) -> (u16, u64) {
     match cpu.host(space, address, access) {
         Err(Exit::Program(code)) => (code.0, cpu.program.teid),
