@@ -49,7 +49,7 @@ fn five_levels() {
     assert_eq!(real(&cpu, 0x1000F, address), Ok(0x7678));
     // By a shorter table the address is of the wrong kind.
     assert_eq!(real(&cpu, 0x1400B, address), fault(ProgramCode::ASCE_TYPE, None));
-    assert_eq!(real(&cpu, 0x1400B, address & (1 << 53) - 1), Ok(0x7678));
+    assert_eq!(real(&cpu, 0x1400B, address & ((1 << 53) - 1)), Ok(0x7678));
     assert_eq!(real(&cpu, 0x1C003, 4 << 20 | 0x5678), Ok(0x7678));
     assert_eq!(real(&cpu, 0x1C003, 1 << 31), fault(ProgramCode::ASCE_TYPE, None));
     // An entry of another type.
