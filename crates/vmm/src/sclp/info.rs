@@ -8,7 +8,7 @@ use crate::storage::MIB;
 /// Where CPU entries start in READ SCP INFO: behind byte 134, so that its bits count.
 const CPU_ENTRIES: usize = 144;
 /// Where CPU entries start in READ CPU INFO.
-const CPU_INFO_ENTRIES: usize = 16;
+const CPU_INFO_ENTRIES: usize = 24;
 const CPU_ENTRY_SIZE: usize = 16;
 /// "READ CPU INFO is available".
 const FACILITY_CPU_INFO: u64 = 0x0800_0000_0000_0000;
@@ -138,8 +138,8 @@ mod tests {
         sclp.service_call(&storage, 0, READ_CPU_INFO, SCCB).unwrap();
         assert_eq!(answer(&storage), 0x0010);
         let block = Block { bytes: storage.read_vec(SCCB, 64).unwrap() };
-        assert_eq!((block.u16(8), block.u16(10), block.u16(12), block.u16(14)), (2, 16, 0, 48));
-        assert_eq!((block.bytes[16], block.bytes[32]), (0, 1));
+        assert_eq!((block.u16(8), block.u16(10), block.u16(12), block.u16(14)), (2, 24, 0, 56));
+        assert_eq!((block.bytes[24], block.bytes[40]), (0, 1));
     }
 
     #[test]

@@ -19,6 +19,8 @@ const WRITE_EVENT_DATA: u32 = 0x0076_0005;
 const WRITE_EVENT_MASK: u32 = 0x0078_0005;
 
 const HEADER_SIZE: usize = 8;
+/// Where the response code is.
+const RESPONSE: u64 = 6;
 const PAGE: u64 = 4096;
 
 /// Response codes.
@@ -89,7 +91,7 @@ impl Block {
     }
 
     fn respond(&mut self, code: u16) {
-        self.put(6, &code.to_be_bytes());
+        self.put(RESPONSE as usize, &code.to_be_bytes());
     }
 
     fn function(&self) -> u8 {
@@ -128,29 +130,31 @@ impl Sclp {
         if length < HEADER_SIZE {
             return Err(Refusal::Specification);
         }
-        let bytes = storage.read_vec(sccb, length).ok_or(Refusal::Addressing)?;
-        let mut block = Block { bytes };
-        let text = self.command(&mut block, command, sccb);
-        storage.write(sccb, &block.bytes).ok_or(Refusal::Addressing)?;
+        let mut text = Vec::new();
+        match self.objection(command, sccb, length as u64) {
+            Some(code) => storage.write(sccb + RESPONSE, &code.to_be_bytes()).ok_or(Refusal::Addressing)?,
+            None => {
+                let mut block = Block { bytes: storage.read_vec(sccb, length).ok_or(Refusal::Addressing)? };
+                text = self.command(&mut block, command);
+                storage.write(sccb, &block.bytes).ok_or(Refusal::Addressing)?;
+            }
+        }
         // The address is below 2 GiB and a multiple of 8: the low bits say whether events wait.
         Ok(Completion { parameter: sccb as u32 | u32::from(self.events.pending()), text })
     }
 
-    fn command(&mut self, block: &mut Block, command: u32, sccb: u64) -> Vec<u8> {
-        // The second byte counts variants of a command (which processor or storage element); none of ours has any.
-        let known =
-            [READ_SCP_INFO, READ_SCP_INFO_FORCED, READ_CPU_INFO, READ_EVENT_DATA, WRITE_EVENT_DATA, WRITE_EVENT_MASK];
-        if !known.contains(&command) {
-            block.respond(response::INVALID_COMMAND);
-            return Vec::new();
+    /// The response to a command that is refused before its control block is looked at.
+    fn objection(&self, command: u32, sccb: u64, length: u64) -> Option<u16> {
+        let reads_information = matches!(command, READ_SCP_INFO | READ_SCP_INFO_FORCED | READ_CPU_INFO);
+        if !reads_information && !matches!(command, READ_EVENT_DATA | WRITE_EVENT_DATA | WRITE_EVENT_MASK) {
+            return Some(response::INVALID_COMMAND);
         }
-        let crosses = sccb % PAGE + block.bytes.len() as u64 > PAGE;
-        let may_cross = self.configuration.extended_length
-            && matches!(command, READ_SCP_INFO | READ_SCP_INFO_FORCED | READ_CPU_INFO);
-        if crosses && !may_cross {
-            block.respond(response::BOUNDARY_VIOLATION);
-            return Vec::new();
-        }
+        let crosses = sccb % PAGE + length > PAGE;
+        let may_cross = self.configuration.extended_length && reads_information;
+        (crosses && !may_cross).then_some(response::BOUNDARY_VIOLATION)
+    }
+
+    fn command(&mut self, block: &mut Block, command: u32) -> Vec<u8> {
         match command {
             READ_SCP_INFO | READ_SCP_INFO_FORCED => self.configuration.read_scp_info(block),
             READ_CPU_INFO => self.configuration.read_cpu_info(block),
