@@ -74,7 +74,15 @@ impl Shift for LeftSigned {
         let there = m.and(there, numeric);
         let back = m.shr(there, amount);
         let same = m.eq(back, unlike);
-        let overflow = m.not_cond(same);
+        let mut overflow = m.not_cond(same);
+        if T::BITS < 64 {
+            // Zeros that came in on the right are lost too, and are unlike the sign of a negative number.
+            let (furthest, zero) = (m.imm(T::BITS - 1), m.imm(T::default()));
+            let too_far = m.lt(furthest, amount);
+            let negative = m.lt_signed(v, zero);
+            let lost = m.both(too_far, negative);
+            overflow = m.either(overflow, lost);
+        }
         m.cc_signed_overflow(result, overflow);
         (result, Some(overflow))
     }
