@@ -59,8 +59,7 @@ impl Vm {
             cpus: RwLock::default(),
             creation: Mutex::new(()),
             slots: Mutex::new(()),
-            // The guest's clock starts at zero, as Linux has it.
-            epoch: AtomicU64::new(0u64.wrapping_sub(TodClock::now())),
+            epoch: AtomicU64::new(0),
             memory_limit: AtomicU64::new(KVM_S390_NO_MEM_LIMIT),
             user_cpu_state: AtomicBool::new(false),
             user_sigp: AtomicBool::new(false),
