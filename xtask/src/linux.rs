@@ -201,7 +201,8 @@ fn terminal() -> Option<(String, u16, u16)> {
     let name = std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned());
     let output = Command::new("stty").arg("size").stdin(Stdio::inherit()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let mut numbers = text.split_whitespace().map(|word| word.parse().ok());
+    // A terminal that does not know its size says zero.
+    let mut numbers = text.split_whitespace().map(|word| word.parse().ok().filter(|number| *number > 0));
     let (rows, columns) = (numbers.next().flatten().unwrap_or(24), numbers.next().flatten().unwrap_or(80));
     Some((name, rows, columns))
 }
