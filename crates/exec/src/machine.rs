@@ -297,7 +297,21 @@ impl Machine for Cpu {
     }
     #[inline(always)]
     fn set_vr(&mut self, v: u8, value: u128) {
-        self.vr[usize::from(v & 31)] = value;
+        let register = &mut self.vr[usize::from(v & 31)];
+        // One store: what reads the register next reads 16 bytes, and hosts forward those from one store only.
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_mm_set_epi64x, _mm_store_si128};
+            // SAFETY: every x86-64 host has SSE2; the register is 16 bytes, on a boundary of 16.
+            unsafe {
+                let value = _mm_set_epi64x((value >> 64) as i64, value as i64);
+                _mm_store_si128(std::ptr::from_mut(register).cast(), value);
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            *register = value;
+        }
     }
 
     #[inline(always)]

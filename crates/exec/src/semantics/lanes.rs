@@ -83,7 +83,7 @@ macro_rules! each_of_one {
             1 => map::<u16, 8>(view(&$a), view_mut(v), $f),
             2 => map::<u32, 4>(view(&$a), view_mut(v), $f),
             3 => map::<u64, 2>(view(&$a), view_mut(v), $f),
-            _ => *v = $f::<u128>($a),
+            _ => map::<u128, 1>(view(&$a), view_mut(v), $f),
         })
     };
 }
@@ -96,7 +96,7 @@ macro_rules! each_of_two {
             1 => map_pairs::<u16, 8>(view(&$a), view(&$b), view_mut(v), $f),
             2 => map_pairs::<u32, 4>(view(&$a), view(&$b), view_mut(v), $f),
             3 => map_pairs::<u64, 2>(view(&$a), view(&$b), view_mut(v), $f),
-            _ => *v = $f::<u128>($a, $b),
+            _ => map_pairs::<u128, 1>(view(&$a), view(&$b), view_mut(v), $f),
         })
     };
 }
@@ -266,7 +266,7 @@ pub fn apply(op: VectorOp, es: u8, a: u128, b: u128) -> u128 {
         VectorOp::Nand => !(a & b),
         VectorOp::Nor => !(a | b),
         VectorOp::NotXor => !(a ^ b),
-        VectorOp::CompareEqual => compare_equal(es, a, b),
+        VectorOp::CompareEqual => each_of_two!(es, a, b, equal),
         VectorOp::CompareHigh => each_of_two!(es, a, b, high),
         VectorOp::CompareHighLogical => each_of_two!(es, a, b, high_logical),
         VectorOp::Maximum => each_of_two!(es, a, b, maximum),
@@ -329,7 +329,7 @@ pub fn shift(op: VectorShift, es: u8, a: u128, amount: u32) -> u128 {
                 1 => map_with::<u16, 8>(view(&a), amount as u16, view_mut(v), $f),
                 2 => map_with::<u32, 4>(view(&a), amount, view_mut(v), $f),
                 3 => map_with::<u64, 2>(view(&a), u64::from(amount), view_mut(v), $f),
-                _ => *v = $f(a, u128::from(amount)),
+                _ => map_with::<u128, 1>(view(&a), u128::from(amount), view_mut(v), $f),
             })
         };
     }
@@ -339,10 +339,4 @@ pub fn shift(op: VectorShift, es: u8, a: u128, amount: u32) -> u128 {
         VectorShift::RightArithmetic => by_amount!(shift_right_arithmetic),
         VectorShift::RotateLeft => by_amount!(rotate_left),
     }
-}
-
-/// All ones in the elements that are equal.
-#[inline]
-fn compare_equal(es: u8, a: u128, b: u128) -> u128 {
-    each_of_two!(es, a, b, equal)
 }

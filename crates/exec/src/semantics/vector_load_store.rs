@@ -1,8 +1,9 @@
 //! Loads and stores of vector registers and their elements, from and to storage and general registers.
 //! Source: Principles of Operation, chapter 21: VECTOR LOAD …, STORE …, GATHER, SCATTER; byte-reversing ones likewise.
 
-use softsie_cpu::{AddressSpace, Cpu, Exit, Scalar};
+use softsie_cpu::{Access, AddressSpace, Cpu, Exit, Scalar};
 use softsie_isa::Operands;
+use softsie_mem::PAGE_SIZE;
 
 use super::vector_form::require;
 use crate::machine::Machine;
@@ -330,8 +331,9 @@ fn store_elements_reversed<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Ex
 
 /// The leftmost `count` bytes, 1 to 16, from storage, and zeros.
 fn load_bytes(cpu: &mut Cpu, o: &Operands, ea: Ea<u64>, count: u64) -> Result<(), Exit> {
-    let v = if count == 16 {
-        cpu.load::<u128>(ea.address, ea.ar)?
+    // Nobody sees that more bytes of the same page are fetched.
+    let v = if count == 16 || ea.address % PAGE_SIZE <= PAGE_SIZE - 16 {
+        cpu.load::<u128>(ea.address, ea.ar)? & u128::MAX << (128 - 8 * count)
     } else {
         let mut bytes = [0; 16];
         cpu.read_bytes(AddressSpace::Logical(ea.ar), ea.address, &mut bytes[..count as usize])?;
@@ -357,10 +359,18 @@ fn store_with_length(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_vector()?;
     let ea = d2b2(cpu, o);
     let v = Machine::vr(cpu, o.v1());
-    match length(cpu, o) {
-        16 => cpu.store(ea.address, ea.ar, v),
-        count => cpu.write_bytes(AddressSpace::Logical(ea.ar), ea.address, &v.to_be_bytes()[..count as usize]),
+    let count = length(cpu, o);
+    if count == 16 {
+        return cpu.store(ea.address, ea.ar, v);
     }
+    let (space, bytes) = (AddressSpace::Logical(ea.ar), &v.to_be_bytes()[..count as usize]);
+    if ea.address % PAGE_SIZE + count > PAGE_SIZE {
+        return cpu.write_bytes(space, ea.address, bytes);
+    }
+    let host = cpu.host(space, ea.address, Access::Store)?;
+    // SAFETY: `host` is good to the end of the page, and the operand ends there at the latest.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), host.as_ptr(), bytes.len()) };
+    Ok(())
 }
 
 /// Bytes of the register that lie beyond the boundary are not predictable; here they are zeros.

@@ -1,12 +1,12 @@
 //! Searches in vector registers: each gives the result register and the condition code.
 //! Source: Principles of Operation, chapter 23, Vector String Instructions.
 //!
-//! Masks have all ones in the elements that are meant, so that leading zeros give the byte index of the first of them, and
-//! 16 when there is none.
+//! Masks have at least the leftmost bit on in the elements that are meant, and no bit in others, so that leading zeros give
+//! the byte index of the first of them, and 16 when there is none.
 
 use softsie_cpu::Scalar;
 
-use super::{compare_equal, made, ones_if, view, view_mut};
+use super::{made, ones_if, view, view_mut};
 
 /// What the instruction's modifier field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,16 @@ impl Search {
     }
 }
 
+/// The leftmost bit of the elements that are zero.
+#[inline(always)]
+fn zeros(es: u8, a: u128) -> u128 {
+    const OTHERS: [u128; 3] =
+        [u128::MAX / 0xFF * 0x7F, u128::MAX / 0xFFFF * 0x7FFF, u128::MAX / 0xFFFF_FFFF * 0x7FFF_FFFF];
+    let others = OTHERS[usize::from(es.min(2))];
+    // No element's sum reaches beyond its leftmost bit.
+    !(((a & others) + others) | a | others)
+}
+
 #[inline(always)]
 fn first(mask: u128) -> u32 {
     mask.leading_zeros() / 8
@@ -35,7 +45,7 @@ fn first(mask: u128) -> u32 {
 /// The byte index of the first zero element, 16 if none or none is looked for.
 #[inline(always)]
 fn first_zero(s: Search, es: u8, a: u128) -> u32 {
-    if s.zero { first(compare_equal(es, a, 0)) } else { 16 }
+    if s.zero { first(zeros(es, a)) } else { 16 }
 }
 
 /// An index as result: in byte 7.
@@ -96,14 +106,15 @@ pub fn find_any_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
 /// VECTOR FIND ELEMENT EQUAL.
 #[inline]
 pub fn find_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
-    let (first, zero) = (first(compare_equal(es, a, b)), first_zero(s, es, a));
+    let (first, zero) = (first(zeros(es, a ^ b)), first_zero(s, es, a));
     (index(first.min(zero)), search_cc(first, zero))
 }
 
 /// VECTOR FIND ELEMENT NOT EQUAL.
 #[inline]
 pub fn find_not_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
-    let (first, zero) = (first(!compare_equal(es, a, b)), first_zero(s, es, a));
+    // The element that has the first byte that differs.
+    let (first, zero) = (first(a ^ b) & !((1 << es) - 1), first_zero(s, es, a));
     let cc = match (first, zero) {
         (16, 16) => 3,
         _ if zero < first => 0,
@@ -116,7 +127,7 @@ pub fn find_not_equal(s: Search, es: u8, a: u128, b: u128) -> (u128, u8) {
 /// VECTOR ISOLATE STRING.
 #[inline]
 pub fn isolate(es: u8, a: u128) -> (u128, u8) {
-    match compare_equal(es, a, 0).leading_zeros() {
+    match zeros(es, a).leading_zeros() {
         128 => (a, 3),
         bits => (a & !(u128::MAX >> bits), 0),
     }
@@ -170,8 +181,8 @@ pub fn search(s: Search, es: u8, a: u128, b: u128, c: u128) -> (u128, u8) {
     let mut length = ((c >> 64) as u32 & 0xFF).min(16) & !(size - 1);
     let mut end = 16;
     if s.zero {
-        length = length.min(first(compare_equal(es, b, 0)));
-        end = first(compare_equal(es, a, 0));
+        length = length.min(first(zeros(es, b)));
+        end = first(zeros(es, a));
     }
     if length == 0 {
         return (0, 2);
