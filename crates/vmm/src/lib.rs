@@ -23,6 +23,7 @@ mod storage;
 mod stsi;
 mod terminal;
 mod trace;
+mod translate;
 
 pub use error::{Error, Result};
 pub use machine::{Ending, Identity};

@@ -8,6 +8,7 @@ use softsie_isa::disassemble_bytes;
 
 use crate::cpu::Registers;
 use crate::machine::Machine;
+use crate::translate::translate;
 
 /// How many instructions a report shows from the PSW's address on.
 const INSTRUCTIONS: usize = 6;
@@ -218,15 +219,20 @@ fn program_name(code: u16) -> &'static str {
     }
 }
 
-/// Instructions from `address` on with their bytes, as the CPU itself would fetch them; empty where it could not.
+/// Instructions from `address` on with their bytes, as the CPU itself would fetch them; empty where it could not. With DAT
+/// off, an address beyond storage is looked up in the home space: a kernel waits for good without DAT.
 pub(crate) fn instructions(machine: &Machine, registers: Registers<'_>, address: u64, count: usize) -> String {
     let mut code = vec![0; count * 6];
     // At the end of accessible storage fewer bytes may be readable than asked for.
-    while !code.is_empty()
-        && registers.read_logical(address, 0, &mut code).is_none()
-        && machine.storage.read(address, &mut code).is_none()
-    {
+    while !code.is_empty() && registers.read_logical(address, 0, &mut code).is_none() {
         code.truncate(code.len() - 2);
+    }
+    if code.is_empty() {
+        let (prefix, home) = registers.get(|run| (run.regs().prefix, run.regs().crs[13]));
+        let at = translate(&machine.storage, prefix, home, address);
+        // To the end of the page at most: the next one may lie anywhere.
+        let length = (4096 - (address & 0xfff) as usize).min(count * 6);
+        code = at.and_then(|at| machine.storage.read_vec(at, length)).unwrap_or_default();
     }
     listing(&code, address, count)
 }
