@@ -1,6 +1,8 @@
 //! Long instructions give way when somebody wants the CPU, and come to the same end when they are executed again.
 //! Source: Principles of Operation, chapter 5, Interruptible Instructions; chapter 7, the instructions with CC 3.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may, too
+
 use softsie_cpu::{Attention, Exit, Psw};
 use softsie_exec::semantics;
 use softsie_isa::{Op, decode, extract};
