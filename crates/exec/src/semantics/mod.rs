@@ -77,6 +77,7 @@ files! {
     convert_decimal,
     crypto,
     dat_control,
+    decimal,
     execute,
     fp_control,
     fp_radix,

@@ -69,12 +69,7 @@ fn translate_and_test<const STEP: i64>(cpu: &mut Cpu, o: &Operands) -> Result<()
         let argument = cpu.load::<u8>(at, operand.ar)?;
         let function = function_byte(cpu, table, argument)?;
         if function != 0 {
-            // In the 24-bit addressing mode bits 32-39 of the register stay, unlike everywhere else.
-            let changed = match cpu.address_mask {
-                0x7FFF_FFFF => 0xFFFF_FFFF,
-                mask => mask,
-            };
-            cpu.gr[1] = cpu.gr[1] & !changed | at;
+            set_result_address(cpu, at);
             cpu.gr[2] = cpu.gr[2] & !0xFF | u64::from(function);
             cpu.cc = if i == last { 2 } else { 1 };
             return Ok(());
@@ -82,6 +77,15 @@ fn translate_and_test<const STEP: i64>(cpu: &mut Cpu, o: &Operands) -> Result<()
     }
     cpu.cc = 0;
     Ok(())
+}
+
+/// Puts an address into general register 1. In the 24-bit addressing mode bits 32-39 stay, unlike everywhere else.
+pub(super) fn set_result_address(cpu: &mut Cpu, address: u64) {
+    let changed = match cpu.address_mask {
+        0x7FFF_FFFF => 0xFFFF_FFFF,
+        mask => mask,
+    };
+    cpu.gr[1] = cpu.gr[1] & !changed | cpu.wrap(address);
 }
 
 fn translate_extended(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
