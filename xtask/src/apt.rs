@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 
 /// The release whose kernel is 6.12.
 pub const SUITE: &str = "trixie";
-const ARCHITECTURE: &str = "s390x";
+/// The architecture of the packages.
+pub const ARCHITECTURE: &str = "s390x";
 
 /// One archive the machine is configured for: where it is and which releases it offers.
 #[derive(Clone, Debug, Eq, PartialEq)]

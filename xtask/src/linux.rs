@@ -15,6 +15,7 @@ use clap::Args;
 use crate::apt::Apt;
 use crate::deb;
 use crate::initramfs::{self, Session};
+use crate::mirror::Mirror;
 use crate::progress::Step;
 
 /// Exit status when the guest's command could not be run at all.
@@ -134,18 +135,15 @@ pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
     {
         return Ok(guest);
     }
-    if !Apt::is_installed() {
-        bail!("this machine has no apt-get");
-    }
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let folder = &fs::canonicalize(folder).with_context(|| format!("cannot open {}", folder.display()))?;
     let step = Step::start("reading Debian's list of s390x packages");
-    let apt = Apt::open(&folder.join("apt"), options.mirror.as_deref(), options.unsigned)?;
-    let kernel = apt.dependency("linux-image-s390x", "linux-image-")?;
+    let archive = Archive::open(folder, options)?;
+    let kernel = archive.dependency("linux-image-s390x", "linux-image-")?;
     step.done(&format!("Debian's current kernel is {kernel}"));
     for package in [kernel.as_str(), "busybox-static"] {
         let step = Step::start(&format!("downloading {package}"));
-        let file = apt.download(package, &folder.join("packages"))?;
+        let file = archive.download(package, &folder.join("packages"))?;
         let size = fs::metadata(&file).map_or(0, |metadata| metadata.len());
         step.done(&format!("downloaded {package} ({:.1} MB)", mega(size)));
         let step = Step::start(&format!("unpacking {package}"));
@@ -166,6 +164,41 @@ pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
         fs::rename(&partial, folder.join(name)).with_context(|| format!("cannot write {name}"))?;
     }
     cached(folder).context("the packages hold no kernel or no busybox")
+}
+
+/// Where packages come from.
+enum Archive {
+    Apt(Apt),
+    Mirror(Mirror),
+}
+
+impl Archive {
+    fn open(folder: &Path, options: &Options) -> Result<Self> {
+        if Apt::is_installed() {
+            return Ok(Self::Apt(Apt::open(&folder.join("apt"), options.mirror.as_deref(), options.unsigned)?));
+        }
+        match &options.mirror {
+            None => bail!("this machine has no apt-get: name a Debian mirror with --mirror URL"),
+            Some(_) if !options.unsigned => {
+                bail!("without apt-get the archive's signature cannot be checked: accept that with --unsigned")
+            }
+            Some(url) => Ok(Self::Mirror(Mirror::open(url, folder)?)),
+        }
+    }
+
+    fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
+        match self {
+            Self::Apt(apt) => apt.dependency(package, prefix),
+            Self::Mirror(mirror) => mirror.dependency(package, prefix),
+        }
+    }
+
+    fn download(&self, package: &str, folder: &Path) -> Result<PathBuf> {
+        match self {
+            Self::Apt(apt) => apt.download(package, folder),
+            Self::Mirror(mirror) => mirror.download(package, folder),
+        }
+    }
 }
 
 fn cached(folder: &Path) -> Option<Guest> {

@@ -6,6 +6,7 @@ mod cpio;
 mod deb;
 mod initramfs;
 mod linux;
+mod mirror;
 mod progress;
 mod tests;
 
