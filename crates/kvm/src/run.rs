@@ -4,7 +4,7 @@
 use softsie_sie::{CpuFlags, Leave, Sie, icpt};
 
 use crate::abi::*;
-use crate::intercept::Stop;
+use crate::intercept::{Handled, Stop};
 use crate::peer::Peer;
 use crate::vm::Vm;
 use crate::{Errno, Result};
@@ -50,25 +50,35 @@ impl Running<'_> {
                 self.exit(KVM_EXIT_INTR, |_| {});
                 return Err(Errno::EINTR);
             }
-            self.deliver_interrupts()?;
-            self.cpu.sd.icptcode.set(icpt::NONE);
-            self.cpu.statistics.entries.bump();
-            match self.sie.run(&self.cpu.sd) {
-                Leave::HostRequest => self.cpu.statistics.host_requests.bump(),
-                Leave::Interception => match self.handle_interception() {
-                    Ok(()) => {}
-                    Err(Stop::Program(info)) => self.inject_program(info)?,
-                    Err(Stop::ToUser) => {
-                        let sd = &self.cpu.sd;
-                        let payload =
-                            kvm_run_s390_sieic { icptcode: sd.icptcode.get(), ipa: sd.ipa.get(), ipb: sd.ipb.get() };
-                        self.exit(KVM_EXIT_S390_SIEIC, |exit| exit.s390_sieic = payload);
-                        return Ok(());
-                    }
-                    Err(Stop::Exited) => return Ok(()),
-                    Err(Stop::Fail(errno)) => return Err(errno),
-                },
+            let stop = match self.deliver_and_execute() {
+                Ok(()) => continue,
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Program(info) => self.inject_program(info)?,
+                Stop::ToUser => {
+                    let sd = &self.cpu.sd;
+                    let payload =
+                        kvm_run_s390_sieic { icptcode: sd.icptcode.get(), ipa: sd.ipa.get(), ipb: sd.ipb.get() };
+                    self.exit(KVM_EXIT_S390_SIEIC, |exit| exit.s390_sieic = payload);
+                    return Ok(());
+                }
+                Stop::Exited => return Ok(()),
+                Stop::Fail(errno) => return Err(errno),
             }
+        }
+    }
+
+    fn deliver_and_execute(&mut self) -> Handled {
+        self.deliver_interrupts()?;
+        self.cpu.sd.icptcode.set(icpt::NONE);
+        self.cpu.statistics.entries.bump();
+        match self.sie.run(&self.cpu.sd) {
+            Leave::HostRequest => {
+                self.cpu.statistics.host_requests.bump();
+                Ok(())
+            }
+            Leave::Interception => self.handle_interception(),
         }
     }
 

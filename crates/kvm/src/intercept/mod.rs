@@ -229,7 +229,7 @@ impl Running<'_> {
         self.cpu.sd.gpsw_addr.set(psw.address.wrapping_sub(u64::from(length)) & psw.address_mask());
     }
 
-    fn lowcore_psw(&self, real: u64) -> Result<Psw> {
+    pub(crate) fn lowcore_psw(&self, real: u64) -> Result<Psw> {
         let psw = u128::from_be_bytes(self.fetch_lowcore(real)?);
         Ok(Psw::new((psw >> 64) as u64, psw as u64))
     }

@@ -2,10 +2,12 @@
 //! Truth: Principles of Operation, chapter 6, Interruptions and chapter 3, Assigned Storage Locations; Linux 6.12
 //! arch/s390/kvm/interrupt.c for what is stored for a virtual CPU.
 
-use softsie_cpu::{Lowcore, ProgramCode};
+use softsie_cpu::{Lowcore, ProgramCode, PswMask};
+use softsie_sie::icpt;
 
 use super::pending::Pending;
 use crate::abi::*;
+use crate::intercept::{Handled, Stop};
 use crate::run::Running;
 use crate::{Errno, Result};
 
@@ -35,7 +37,7 @@ const MCIC_GUARDED_STORAGE: u64 = 1 << 27;
 
 impl Running<'_> {
     /// Delivers what can be delivered, in order of priority, and arranges to be called again for the rest.
-    pub(crate) fn deliver_interrupts(&mut self) -> Result<()> {
+    pub(crate) fn deliver_interrupts(&mut self) -> Handled {
         self.cpu.reset_interventions();
         loop {
             let first = {
@@ -51,8 +53,11 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn deliver(&mut self, which: Pending) -> Result<()> {
-        match which {
+    fn deliver(&mut self, which: Pending) -> Handled {
+        if which == Pending::CLOCK_COMPARATOR || which == Pending::CPU_TIMER {
+            return self.deliver_timer(which);
+        }
+        let delivered = match which {
             Pending::MCHK_EXIGENT | Pending::MCHK_REPRESSIBLE => self.deliver_machine_check(),
             Pending::PROGRAM => self.deliver_program(),
             Pending::EMERGENCY => {
@@ -66,11 +71,6 @@ impl Running<'_> {
                     local.external_call
                 };
                 self.deliver_external(EXTERNAL_CALL, from)
-            }
-            Pending::CLOCK_COMPARATOR | Pending::CPU_TIMER => {
-                self.cpu.local.lock().pending -= which;
-                let code = if which == Pending::CLOCK_COMPARATOR { CLOCK_COMPARATOR } else { CPU_TIMER };
-                self.deliver_external(code, 0)
             }
             Pending::SERVICE => {
                 let Some(parameter) = self.vm.floating.take_service() else { return Ok(()) };
@@ -111,7 +111,23 @@ impl Running<'_> {
                 Ok(())
             }
             io => self.deliver_io(io.io_subclass()),
+        };
+        Ok(delivered?)
+    }
+
+    /// The condition of a timer stays after the interruption. A new PSW that is enabled for external interruptions would be
+    /// interrupted again without end: the client is told, as if interpretive execution had found it.
+    fn deliver_timer(&mut self, which: Pending) -> Handled {
+        let code = if which == Pending::CLOCK_COMPARATOR { CLOCK_COMPARATOR } else { CPU_TIMER };
+        if self.lowcore_psw(Lowcore::EXTERNAL_NEW_PSW)?.has(PswMask::EXTERNAL) {
+            let sd = &self.cpu.sd;
+            sd.icptcode.set(icpt::EXTINT);
+            sd.eic.set(code);
+            sd.extcpuaddr.set(0);
+            return Err(Stop::ToUser);
         }
+        self.cpu.local.lock().pending -= which;
+        Ok(self.deliver_external(code, 0)?)
     }
 
     fn deliver_external(&mut self, code: u16, cpu_address: u16) -> Result<()> {

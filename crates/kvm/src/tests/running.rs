@@ -246,6 +246,15 @@ fn wait_for_entry(cpu: &Vcpu, entries: u64) {
 }
 
 #[test]
+fn a_timer_that_would_interrupt_without_end_leaves_to_the_client() {
+    let guest = guest(&format!(
+        "{ENABLE} larl %r1,zero\n sckc 0(%r1)\n stosm 0xe00,0x01\nloop: j loop\n .align 8\nzero: .quad 0"
+    ));
+    guest.machine.write_psw(0x1b0, EA_BA | EXT, START);
+    assert_eq!(run(&guest.cpu).0, 0x14);
+}
+
+#[test]
 fn a_kick_leaves_with_eintr() {
     let guest = guest("lghi %r1,1\nloop: j loop");
     for _ in 0..20 {
