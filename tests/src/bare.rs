@@ -81,7 +81,7 @@ impl Bare {
         for f in [8, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33] {
             facilities.set(f, true);
         }
-        let model = Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000 });
+        let model = Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() });
         let cpu = Cpu::new(0, model, storage, Arc::new(Cluster::new()), Arc::new(TimerService::new()), DISPATCH);
         Bare { cpu, memory }
     }

@@ -9,8 +9,6 @@ bitflags! {
     pub struct Cr0: u64 {
         /// Bit 8: transactional-execution control.
         const TRANSACTIONAL = 1 << 55;
-        /// Bit 20: instruction-execution protection enabled.
-        const INSTRUCTION_EXECUTION_PROTECTION = 1 << 43;
         /// Bit 33: SSM suppression.
         const SSM_SUPPRESSION = 1 << 30;
         /// Bit 35: low-address protection.
@@ -25,6 +23,8 @@ bitflags! {
         const STORAGE_PROTECTION_OVERRIDE = 1 << 24;
         /// Bit 40: enhanced DAT.
         const ENHANCED_DAT = 1 << 23;
+        /// Bit 43: instruction-execution protection.
+        const INSTRUCTION_EXECUTION_PROTECTION = 1 << 20;
         /// Bit 45: all sixteen floating-point registers and the FPC are available.
         const AFP_REGISTER = 1 << 18;
         /// Bit 46: vector instructions are available.

@@ -44,13 +44,15 @@ impl FacilityList {
 pub struct Model {
     /// Facilities that are installed: instructions of others give operation exceptions.
     pub facilities: FacilityList,
+    /// Facilities that the list does not announce and whose instructions are executed nevertheless.
+    pub unannounced: FacilityList,
     /// What STIDP stores, without the CPU address.
     pub cpu_id: u64,
 }
 
 impl Model {
-    /// Whether the model has every facility that an instruction needs.
+    /// Whether the CPU executes an instruction: it has every facility that the instruction needs.
     pub fn has_instruction(&self, op: softsie_isa::Op) -> bool {
-        op.row().facilities.iter().all(|f| self.facilities.has(*f))
+        op.row().facilities.iter().all(|f| self.facilities.has(*f) || self.unannounced.has(*f))
     }
 }

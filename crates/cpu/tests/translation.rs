@@ -126,7 +126,9 @@ fn instruction_execution_protection() {
     let mut cpu = small_space();
     put(&mut cpu, &[(0x20028, 0x7100)]);
     assert!(cpu.fetch_text(0x5000).is_ok(), "not enabled");
-    enable(&mut cpu, Cr0::INSTRUCTION_EXECUTION_PROTECTION);
+    // Bit 43 of control register 0.
+    cpu.cr[0] |= 1 << (63 - 43);
+    cpu.control_changed(&[0; 16]);
     assert_eq!(fails(&mut cpu, AddressSpace::Instruction, 0x5000, Access::Instruction), (4, 0x5884));
     assert!(cpu.host(LOGICAL, 0x5000, Access::Store).is_ok());
 }

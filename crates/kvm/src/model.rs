@@ -11,22 +11,64 @@ use crate::{Errno, Result};
 /// What STIDP stores: version 0xff (a guest), machine type 8561 (z15), in the format with a CPU identification.
 const HOST_CPU_ID: u64 = 0xff00_5157_8561_8000;
 
-/// Facilities of the z15 generation that a guest may be given, as far as the CPU has all their instructions. Those without
+/// Facilities that a guest may be given, as far as the CPU has all their instructions and what they need. Those without
 /// instructions of their own are listed when what they promise holds here.
 const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34, 35,
-    36, 37, 38, 40, 41, 42, 43, 44, 45, 47, 48, 49, 51, 52, 53, 54, 57, 58, 59, 61, 75, 76, 77, 78, 80, 81, 129, 130,
-    131, 134, 135, 138, 145, 146, 148, 149, 150, 151, 152, 155,
+    37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134, 135, 138,
+    145, 146, 148, 150, 151, 152, 155,
 ];
 
-/// What the CPU can do.
+/// Facilities that promise something about others: (facility, what it needs). Bits 37 and 44 are among them because part of
+/// their instructions are decimal.
+const NEEDS: &[(u16, &[u16])] = &[
+    (4, &[3]),
+    (19, &[18]),
+    (24, &[16]),
+    (30, &[22]),
+    (33, &[32]),
+    (37, &[42]),
+    (43, &[42]),
+    (44, &[42]),
+    (48, &[42]),
+    (57, &[17]),
+    (61, &[45]),
+    (76, &[17]),
+    (77, &[17]),
+    (78, &[8]),
+    (80, &[42]),
+    (134, &[129]),
+    (135, &[129]),
+    (146, &[76]),
+    (148, &[129, 135]),
+    (152, &[129, 134]),
+    (155, &[76, 77]),
+];
+
+/// What the CPU can do: the candidates of which every part works.
 pub(crate) fn host_facilities() -> FacilityList {
+    announced(softsie_exec::semantics::facility_is_complete)
+}
+
+/// The candidates that are complete and have all that they need.
+fn announced(is_complete: impl Fn(u16) -> bool) -> FacilityList {
     let mut list = FacilityList::default();
     for facility in CANDIDATES {
-        list.set(*facility, softsie_exec::semantics::facility_is_complete(*facility));
+        list.set(*facility, is_complete(*facility));
+    }
+    // A facility that falls may be what another needs: repeat until nothing changes.
+    while let Some((facility, _)) =
+        NEEDS.iter().find(|(facility, needed)| list.has(*facility) && !needed.iter().all(|other| list.has(*other)))
+    {
+        list.set(*facility, false);
     }
     list
 }
+
+/// Facilities that are not announced because something of them is missing, although most of their instructions work. Like
+/// a real machine, which does not stop a guest from executing what its facility list hides, the CPU executes these: code
+/// compiled for z196 uses the binary conversions of the floating-point extension without looking at the list.
+const EXECUTED_UNANNOUNCED: [u16; 1] = [37];
 
 /// Facilities that KVM_CAP_S390_VECTOR_REGISTERS turns on, as far as the CPU has them.
 const VECTOR: [u16; 6] = [129, 134, 135, 148, 152, 192];
@@ -119,7 +161,11 @@ impl CpuModel {
 
     /// The model as the CPU takes it.
     pub(crate) fn cpu(&self) -> Arc<Model> {
-        Arc::new(Model { facilities: self.facilities(), cpu_id: self.cpuid })
+        Arc::new(Model {
+            facilities: self.facilities(),
+            unannounced: FacilityList::of(&EXECUTED_UNANNOUNCED),
+            cpu_id: self.cpuid,
+        })
     }
 
     /// Attribute PROCESSOR.
@@ -145,14 +191,10 @@ impl CpuModel {
 
     /// Attribute MACHINE_FEAT.
     pub(crate) fn machine_features() -> kvm_s390_vm_cpu_feat {
-        let mut bytes = [0u8; 128];
-        for feature in MACHINE_FEATURES {
-            bytes[usize::from(feature / 8)] |= 0x80 >> (feature % 8);
-        }
-        // The array is a string of bytes to its users, typed as doublewords.
+        // Unlike a facility list, this is an array of doublewords to its users: feature 0 is the leftmost bit of a number.
         let mut out = kvm_s390_vm_cpu_feat::default();
-        for (word, piece) in out.feat.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            *word = u64::from_ne_bytes(*piece);
+        for feature in MACHINE_FEATURES {
+            out.feat[usize::from(feature / 64)] |= 1 << (63 - feature % 64);
         }
         out
     }
@@ -233,8 +275,40 @@ mod tests {
         assert_eq!(machine.fac_list[0], 0xf0);
         assert_eq!(machine.fac_list[16], 0x41, "facilities 129 and 135");
         assert_eq!(machine.fac_mask[16], 0);
-        let feat = CpuModel::machine_features();
-        assert_eq!(feat.feat[0].to_ne_bytes()[0], 0x80, "ESOP is the leftmost bit of the first byte");
+    }
+
+    #[test]
+    fn features_are_numbers() {
+        assert_eq!(CpuModel::machine_features().feat[0], 1 << 63, "ESOP is feature 0");
+    }
+
+    #[test]
+    fn facilities_come_with_what_they_need() {
+        let without = |missing: &'static [u16]| announced(move |facility| !missing.contains(&facility));
+        let all = without(&[]);
+        assert!([37, 43, 78, 148, 152, 155].iter().all(|facility| all.has(*facility)));
+        let binary = without(&[42]);
+        assert!(
+            [37, 43, 44, 48, 80].iter().all(|facility| !binary.has(*facility)),
+            "decimal floating point is missing"
+        );
+        assert!(!without(&[8]).has(78));
+        assert!(!without(&[76]).has(146) && !without(&[76]).has(155));
+        // One falls after the other.
+        assert!([134, 135, 148, 152].iter().all(|facility| !without(&[129]).has(*facility)));
+        assert!([76, 146, 155].iter().all(|facility| !without(&[17]).has(*facility)));
+    }
+
+    #[test]
+    fn nothing_is_announced_that_the_cpu_lacks() {
+        let host = host_facilities();
+        for facility in host.bits() {
+            assert!(softsie_exec::semantics::facility_is_complete(facility), "facility {facility}");
+        }
+        // What Debian's kernel and programs rely on.
+        for facility in [0, 1, 2, 7, 8, 18, 21, 25, 27, 32, 33, 34, 35, 41, 45, 49] {
+            assert!(host.has(facility), "facility {facility}");
+        }
     }
 
     #[test]
