@@ -31,11 +31,22 @@ pub(crate) enum Reset {
     Clear,
 }
 
+/// Whether the CPU executes instructions.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum State {
+    /// Only an order of another CPU starts it.
+    #[default]
+    Stopped,
+    /// Operating as the architecture sees it, but in a wait that no interruption can end: an order still can.
+    DisabledWait,
+    /// On its way.
+    Operating,
+}
+
 /// State that decides what the CPU's thread does next.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// Operating; else stopped.
-    pub(crate) operating: bool,
+    pub(crate) state: State,
     /// The thread waits between two runs: whoever holds this lock may use the registers.
     pub(crate) parked: bool,
     /// A reset to be done by the thread itself.

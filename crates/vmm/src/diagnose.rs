@@ -6,7 +6,7 @@ use std::time::Duration;
 use softsie_kvm::abi::{KVM_S390_RESET_CLEAR, KVM_SYNC_DIAG318};
 
 use crate::Result;
-use crate::cpu::{Cpu, Reset};
+use crate::cpu::{Cpu, Reset, State};
 use crate::exit::program;
 use crate::machine::Machine;
 
@@ -123,7 +123,7 @@ fn reset_and_load_psw(machine: &Machine, cpu: &Cpu, own: Reset, others: Reset) -
     let (mask, address) = expand_short_psw(machine.storage.read_u64(0).unwrap_or(0));
     cpu.own_registers().set_psw(mask, address);
     let mut control = cpu.lock();
-    machine.set_state(cpu, &mut control, true)
+    machine.set_state(cpu, &mut control, State::Operating).map(|_| ())
 }
 
 /// A PSW of eight bytes in the form of sixteen: bit 12, which marks the short form, is no part of the long one.

@@ -3,7 +3,7 @@
 
 use softsie_kvm::abi::{KVM_EXIT_S390_RESET, KVM_EXIT_S390_SIEIC, KVM_EXIT_S390_STSI, KVM_EXIT_S390_TSCH};
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, State};
 use crate::machine::{Ending, Machine};
 use crate::{Result, diagnose, report, sigp, stsi};
 
@@ -34,8 +34,8 @@ pub(crate) fn handle(machine: &Machine, cpu: &Cpu) -> Result<()> {
             let icpt = registers.get(|run| run.s390_sieic());
             match icpt.icptcode {
                 INSTRUCTION => instruction(machine, cpu, icpt.ipa, icpt.ipb),
-                STOP => stop(machine, cpu),
-                WAIT => fail(machine, cpu, "disabled wait: the guest stopped itself for good"),
+                STOP => rest(machine, cpu, State::Stopped),
+                WAIT => rest(machine, cpu, State::DisabledWait),
                 PROGRAM_LOOP => fail(machine, cpu, "program interruption loop: the program-new PSW is invalid"),
                 EXTERNAL_LOOP => fail(
                     machine,
@@ -68,11 +68,16 @@ fn fail(machine: &Machine, cpu: &Cpu, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// The CPU followed a stop order.
-fn stop(machine: &Machine, cpu: &Cpu) -> Result<()> {
+/// The CPU followed a stop order, or loaded a PSW with which it waits for good.
+fn rest(machine: &Machine, cpu: &Cpu, state: State) -> Result<()> {
     let mut control = cpu.lock();
-    machine.set_state(cpu, &mut control, false)?;
-    machine.check_all_stopped_from(control);
+    let last = machine.set_state(cpu, &mut control, state)?;
+    // Nothing touches the registers any more before this thread waits for its turn.
+    control.parked = true;
+    drop(control);
+    if last {
+        machine.nothing_runs();
+    }
     Ok(())
 }
 

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::abi::{
     KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
-    KVM_S390_INT_SERVICE, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap,
-    kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
+    KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr,
+    kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
 };
 use softsie_kvm::{Errno, System, Vm};
 
 use crate::console::Console;
-use crate::cpu::{Cpu, Reset};
+use crate::cpu::{Control, Cpu, Reset, State};
 use crate::error::Named;
 use crate::load::{ENTRY_MASK, Program};
 use crate::sclp::{Configuration, ConsoleKind, Sclp};
@@ -163,30 +163,44 @@ impl Machine {
         let Some(boot) = self.cpus.first() else { return Ok(()) };
         let mut control = boot.lock();
         boot.own_registers().set_psw(ENTRY_MASK, self.program.entry());
-        self.set_state(boot, &mut control, true)
+        self.set_state(boot, &mut control, State::Operating).map(|_| ())
     }
 
-    /// Moves a CPU to the operating or the stopped state.
-    pub(crate) fn set_state(&self, cpu: &Cpu, control: &mut crate::cpu::Control, operating: bool) -> Result<()> {
-        if control.operating == operating {
-            return Ok(());
+    /// Moves a CPU to another state; true when it was the last one on its way. The caller then gives the lock back and
+    /// calls `nothing_runs`.
+    pub(crate) fn set_state(&self, cpu: &Cpu, control: &mut Control, state: State) -> Result<bool> {
+        let old = control.state;
+        if (old == State::Stopped) != (state == State::Stopped) {
+            cpu.own_registers().set_operating(state != State::Stopped)?;
         }
-        cpu.own_registers().set_operating(operating)?;
-        control.operating = operating;
-        if operating {
-            self.operating.fetch_add(1, Ordering::SeqCst);
-        } else {
-            self.operating.fetch_sub(1, Ordering::SeqCst);
-        }
+        control.state = state;
         cpu.notify();
-        Ok(())
+        Ok(match (old == State::Operating, state == State::Operating) {
+            (false, true) => {
+                self.operating.fetch_add(1, Ordering::SeqCst);
+                false
+            }
+            (true, false) => self.operating.fetch_sub(1, Ordering::SeqCst) == 1,
+            _ => false,
+        })
     }
 
-    /// Ends the run if no CPU operates any more: nothing could ever start one again.
-    pub(crate) fn check_all_stopped(&self) {
-        if self.operating.load(Ordering::SeqCst) == 0 {
-            self.end(Ending::PoweredOff);
+    /// Ends the run because no CPU is on its way any more, so that none could ever start another: a power-off if all are
+    /// stopped, a failure if one waits for good.
+    pub(crate) fn nothing_runs(&self) {
+        for cpu in &self.cpus {
+            let mut control = cpu.lock();
+            while control.state == State::DisabledWait {
+                if let Some(registers) = cpu.parked_registers(&control) {
+                    let why = "disabled wait: the guest stopped itself for good";
+                    let report = report::failure(self, registers, cpu.address, why);
+                    drop(control);
+                    return self.end(Ending::Failed(report));
+                }
+                cpu.wait(&mut control);
+            }
         }
+        self.end(Ending::PoweredOff);
     }
 
     /// Ends the run; the first ending counts.
@@ -241,16 +255,23 @@ impl Machine {
                 Some(_) => {
                     *self.watchdog.lock() = None;
                     drop(ending);
-                    self.console.note("the guest's watchdog expired: restarting the guest");
-                    if let Some(pause) = self.pause(None)
-                        && let Err(error) = self.restart(&pause, true)
-                    {
+                    self.console.note("the guest's watchdog expired: PSW restart");
+                    if let Err(error) = self.restart_interruption() {
                         self.end(Ending::Failed(error.to_string()));
                     }
                     ending = self.ending.lock();
                 }
             }
         }
+    }
+
+    /// Makes a restart interruption pending on the first CPU, starting it if need be.
+    fn restart_interruption(&self) -> Result<()> {
+        let Some(cpu) = self.cpus.first() else { return Ok(()) };
+        let interrupt = kvm_s390_interrupt { r#type: KVM_S390_RESTART as u32, parm: 0, parm64: 0 };
+        cpu.vcpu().s390_interrupt(&interrupt).named("KVM_S390_INTERRUPT")?;
+        let mut control = cpu.lock();
+        self.set_state(cpu, &mut control, State::Operating).map(|_| ())
     }
 
     /// Waits for the CPUs' threads, but not forever.
@@ -298,12 +319,12 @@ impl Machine {
             }
             if let Some(reset) = control.reset.take() {
                 cpu.own_registers().reset(reset)?;
-                self.set_state(cpu, &mut control, false)?;
-                self.check_all_stopped_from(control);
-                control = cpu.lock();
+                if self.set_state(cpu, &mut control, State::Stopped)? {
+                    MutexGuard::unlocked(&mut control, || self.nothing_runs());
+                }
                 continue;
             }
-            if control.operating && !self.paused.load(Ordering::SeqCst) {
+            if control.state == State::Operating && !self.paused.load(Ordering::SeqCst) {
                 control.parked = false;
                 return Ok(true);
             }
@@ -311,12 +332,6 @@ impl Machine {
             cpu.notify();
             cpu.wait(&mut control);
         }
-    }
-
-    /// As `check_all_stopped`, for the holder of a CPU's lock, which `end` takes in turn.
-    pub(crate) fn check_all_stopped_from(&self, control: MutexGuard<'_, crate::cpu::Control>) {
-        drop(control);
-        self.check_all_stopped();
     }
 
     /// Brings all CPUs but `except` (the caller's own) between two runs. `None` when another thread is doing so already,
@@ -356,7 +371,7 @@ impl Machine {
             let mut control = cpu.lock();
             control.reset = None;
             cpu.own_registers().reset(kind(cpu))?;
-            self.set_state(cpu, &mut control, false)?;
+            self.set_state(cpu, &mut control, State::Stopped)?;
         }
         Ok(())
     }

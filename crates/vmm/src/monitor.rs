@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::cpu::State;
 use crate::machine::{Ending, Machine, Pause};
 use crate::report::{self, Snapshot};
 
@@ -127,7 +128,11 @@ fn execute(machine: &Machine, pause: &Pause<'_>, command: Command, current: &mut
             let mut text = String::new();
             for cpu in &machine.cpus {
                 let control = cpu.lock();
-                let state = if control.operating { "operating" } else { "stopped" };
+                let state = match control.state {
+                    State::Operating => "operating",
+                    State::DisabledWait => "waits for good",
+                    State::Stopped => "stopped",
+                };
                 let psw = cpu.parked_registers(&control).map_or((0, 0), |registers| registers.psw());
                 let _ = writeln!(text, "CPU {}: {state}, PSW {:016x} {:016x}", cpu.address, psw.0, psw.1);
             }

@@ -4,7 +4,7 @@
 
 use softsie_kvm::abi::{KVM_S390_RESTART, KVM_S390_SIGP_STOP, KVM_S390_STOP_FLAG_STORE_STATUS, kvm_s390_interrupt};
 
-use crate::cpu::{Cpu, Reset};
+use crate::cpu::{Cpu, Reset, State};
 use crate::error::Named;
 use crate::machine::Machine;
 use crate::{Result, exit::program};
@@ -72,8 +72,8 @@ fn carry_out(machine: &Machine, issuer: &Cpu, target: &Cpu, code: u8, parameter:
     let itself = issuer.address == target.address;
     match code {
         order::START => start(machine, target),
-        order::STOP => stop(target, 0),
-        order::STOP_AND_STORE_STATUS => stop(target, KVM_S390_STOP_FLAG_STORE_STATUS),
+        order::STOP => stop(machine, target, 0),
+        order::STOP_AND_STORE_STATUS => stop(machine, target, KVM_S390_STOP_FLAG_STORE_STATUS),
         order::RESTART => {
             inject(target, KVM_S390_RESTART, 0)?;
             start(machine, target)
@@ -96,18 +96,20 @@ fn inject(target: &Cpu, kind: u64, parm: u32) -> Result<()> {
 
 fn start(machine: &Machine, target: &Cpu) -> Result<Answer> {
     let mut control = target.lock();
-    machine.set_state(target, &mut control, true)?;
+    machine.set_state(target, &mut control, State::Operating)?;
     Ok(Answer::Accepted)
 }
 
-fn stop(target: &Cpu, flags: u32) -> Result<Answer> {
-    let control = target.lock();
-    if !control.operating {
+fn stop(machine: &Machine, target: &Cpu, flags: u32) -> Result<Answer> {
+    let mut control = target.lock();
+    if control.state == State::Stopped {
         if flags & KVM_S390_STOP_FLAG_STORE_STATUS != 0 {
             let _ = target.vcpu().s390_store_status(softsie_kvm::abi::KVM_S390_STORE_STATUS_NOADDR);
         }
         return Ok(Answer::Accepted);
     }
+    // A CPU that waits for good follows the order too.
+    machine.set_state(target, &mut control, State::Operating)?;
     drop(control);
     match inject(target, KVM_S390_SIGP_STOP, flags) {
         Ok(()) => Ok(Answer::Accepted),
@@ -121,8 +123,11 @@ fn reset(machine: &Machine, target: &Cpu, itself: bool, kind: Reset) -> Result<A
     let mut control = target.lock();
     if itself {
         target.own_registers().reset(kind)?;
-        machine.set_state(target, &mut control, false)?;
-        machine.check_all_stopped_from(control);
+        let last = machine.set_state(target, &mut control, State::Stopped)?;
+        drop(control);
+        if last {
+            machine.nothing_runs();
+        }
         return Ok(Answer::Accepted);
     }
     control.reset = Some(kind);
@@ -139,9 +144,9 @@ fn reset(machine: &Machine, target: &Cpu, itself: bool, kind: Reset) -> Result<A
 fn when_stopped(target: &Cpu, action: impl FnOnce(crate::cpu::Registers<'_>) -> Result<Answer>) -> Result<Answer> {
     let control = target.lock();
     match target.parked_registers(&control) {
-        Some(registers) if !control.operating => action(registers),
+        Some(registers) if control.state == State::Stopped => action(registers),
         // Stopped, but its thread is still on its way: it will be ready for the next attempt.
-        None if !control.operating => Ok(Answer::Busy),
+        None if control.state == State::Stopped => Ok(Answer::Busy),
         _ => Ok(Answer::Status(status::INCORRECT_STATE)),
     }
 }
@@ -171,7 +176,7 @@ fn store_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answe
 /// Stores the vector registers; the machine has no guarded storage, whose registers could follow.
 fn store_additional_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
     let address = parameter & !0x3ff;
-    if !machine.storage.contains(address, 512) {
+    if address != parameter || !machine.storage.contains(address, 512) {
         return Ok(Answer::Status(status::INVALID_PARAMETER));
     }
     when_stopped(target, |registers| {
