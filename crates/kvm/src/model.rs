@@ -152,9 +152,9 @@ impl CpuModel {
 
     /// The facility list that the guest reads.
     pub(crate) fn facilities(&self) -> FacilityList {
-        let mut list = FacilityList::default();
-        for facility in self.list.bits() {
-            list.set(facility, self.mask.has(facility));
+        let mut list = self.list.clone();
+        for (byte, mask) in list.0.iter_mut().zip(self.mask.0) {
+            *byte &= mask;
         }
         list
     }

@@ -82,6 +82,10 @@ impl Vcpu {
         &self.peer
     }
 
+    pub(crate) fn vm(&self) -> &Vm {
+        &self.vm
+    }
+
     /// Does something with the vCPU's registers while it does not run.
     pub(crate) fn with_running<T>(&self, f: impl FnOnce(&mut Running<'_>) -> T) -> T {
         let mut sie = self.sie.lock();

@@ -400,6 +400,12 @@ fn absent_calls() {
     let machine = Machine::new();
     let vcpu = machine.vcpu(0);
     assert_eq!(vcpu.translate(), Err(Errno::EINVAL));
+    assert_eq!(vcpu.set_signal_mask(None), Ok(()));
+    assert_eq!(vcpu.set_signal_mask(Some(8)), Ok(()));
+    assert_eq!(vcpu.set_signal_mask(Some(4)), Err(Errno::EINVAL));
+    assert_eq!(vcpu.s390_vcpu_fault(0x5000), Ok(()));
+    assert_eq!(vcpu.s390_vcpu_fault(STORAGE as u64), Err(Errno::EFAULT));
+    assert_eq!(vcpu.s390_ucas(), Err(Errno::ENOTTY));
     assert_eq!(vcpu.set_guest_debug(&kvm_guest_debug::default()), Ok(()));
     assert_eq!(vcpu.set_guest_debug(&kvm_guest_debug { control: 1, ..Default::default() }), Err(Errno::EINVAL));
     assert_eq!(machine.vm.reset_dirty_rings(), Err(Errno::EINVAL));
