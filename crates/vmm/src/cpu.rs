@@ -49,6 +49,8 @@ pub(crate) struct Control {
     pub(crate) state: State,
     /// The thread waits between two runs: whoever holds this lock may use the registers.
     pub(crate) parked: bool,
+    /// A stop or restart was made pending since the last run began: a CPU that waits for good must run once more.
+    pub(crate) signalled: bool,
     /// A reset to be done by the thread itself.
     pub(crate) reset: Option<Reset>,
 }

@@ -71,6 +71,9 @@ fn fail(machine: &Machine, cpu: &Cpu, why: &str) -> Result<()> {
 /// The CPU followed a stop order, or loaded a PSW with which it waits for good.
 fn rest(machine: &Machine, cpu: &Cpu, state: State) -> Result<()> {
     let mut control = cpu.lock();
+    if state == State::DisabledWait && control.signalled {
+        return Ok(());
+    }
     let last = machine.set_state(cpu, &mut control, state)?;
     // Nothing touches the registers any more before this thread waits for its turn.
     control.parked = true;

@@ -185,6 +185,12 @@ impl Machine {
         })
     }
 
+    /// Lets a CPU run that has to take notice of a stop or restart, which is pending by now.
+    pub(crate) fn let_it_see(&self, cpu: &Cpu, control: &mut Control) -> Result<()> {
+        control.signalled = true;
+        self.set_state(cpu, control, State::Operating).map(|_| ())
+    }
+
     /// Ends the run because no CPU is on its way any more, so that none could ever start another: a power-off if all are
     /// stopped, a failure if one waits for good.
     pub(crate) fn nothing_runs(&self) {
@@ -269,9 +275,9 @@ impl Machine {
     fn restart_interruption(&self) -> Result<()> {
         let Some(cpu) = self.cpus.first() else { return Ok(()) };
         let interrupt = kvm_s390_interrupt { r#type: KVM_S390_RESTART as u32, parm: 0, parm64: 0 };
-        cpu.vcpu().s390_interrupt(&interrupt).named("KVM_S390_INTERRUPT")?;
         let mut control = cpu.lock();
-        self.set_state(cpu, &mut control, State::Operating).map(|_| ())
+        cpu.vcpu().s390_interrupt(&interrupt).named("KVM_S390_INTERRUPT")?;
+        self.let_it_see(cpu, &mut control)
     }
 
     /// Waits for the CPUs' threads, but not forever.
@@ -326,6 +332,7 @@ impl Machine {
             }
             if control.state == State::Operating && !self.paused.load(Ordering::SeqCst) {
                 control.parked = false;
+                control.signalled = false;
                 return Ok(true);
             }
             control.parked = true;

@@ -75,8 +75,10 @@ fn carry_out(machine: &Machine, issuer: &Cpu, target: &Cpu, code: u8, parameter:
         order::STOP => stop(machine, target, 0),
         order::STOP_AND_STORE_STATUS => stop(machine, target, KVM_S390_STOP_FLAG_STORE_STATUS),
         order::RESTART => {
+            let mut control = target.lock();
             inject(target, KVM_S390_RESTART, 0)?;
-            start(machine, target)
+            machine.let_it_see(target, &mut control)?;
+            Ok(Answer::Accepted)
         }
         order::INITIAL_CPU_RESET => reset(machine, target, itself, Reset::Initial),
         order::CPU_RESET => reset(machine, target, itself, Reset::Normal),
@@ -108,11 +110,11 @@ fn stop(machine: &Machine, target: &Cpu, flags: u32) -> Result<Answer> {
         }
         return Ok(Answer::Accepted);
     }
-    // A CPU that waits for good follows the order too.
-    machine.set_state(target, &mut control, State::Operating)?;
-    drop(control);
     match inject(target, KVM_S390_SIGP_STOP, flags) {
-        Ok(()) => Ok(Answer::Accepted),
+        Ok(()) => {
+            machine.let_it_see(target, &mut control)?;
+            Ok(Answer::Accepted)
+        }
         // A stop order is pending already.
         Err(crate::Error::Kvm { errno: softsie_kvm::Errno::EBUSY, .. }) => Ok(Answer::Busy),
         Err(error) => Err(error),
