@@ -129,7 +129,8 @@ impl Cpu {
                 if t.common && table & asce::PRIVATE_SPACE != 0 {
                     return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
                 }
-                t.real = entry & !below | address & below;
+                // A large frame's address is absolute. Prefixing is its own inverse, so this real address leads there.
+                t.real = self.prefixed(entry & !below | address & below);
                 t.frame_bits = frame_bits;
                 return Ok(t);
             }

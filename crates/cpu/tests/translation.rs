@@ -225,3 +225,17 @@ fn more_spaces_than_are_kept_do_not_disturb_the_current_one() {
     assert_eq!(cpu.load::<u64>(0x5000, 0), Ok(0x1122));
     assert_eq!(machine::get(&mut cpu, 0x7000), 0x1122);
 }
+
+#[test]
+fn frames_of_a_large_page_are_absolute() {
+    let mut cpu = cpu();
+    enable(&mut cpu, Cr0::ENHANCED_DAT);
+    // A segment frame at absolute 0, and a prefix inside it.
+    put(&mut cpu, &[(0x10000, 0x400)]);
+    cpu.set_prefix(0x4000);
+    cpu.cr[1] = 0x10000;
+    // Absolute 0x4123 is real 0x123 and the other way round; elsewhere they are the same.
+    assert_eq!(real(&cpu, 0x10000, 0x4123), Ok(0x123));
+    assert_eq!(real(&cpu, 0x10000, 0x123), Ok(0x4123));
+    assert_eq!(real(&cpu, 0x10000, 0x7123), Ok(0x7123));
+}
