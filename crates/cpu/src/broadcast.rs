@@ -52,6 +52,11 @@ impl Attention {
         self.0.fetch_and(!bits, Ordering::SeqCst) & bits
     }
 
+    /// Where the word is, for generated code that looks at it.
+    pub fn as_ptr(&self) -> *const u32 {
+        self.0.as_ptr().cast_const()
+    }
+
     /// The raised reasons; a cheap look.
     #[inline(always)]
     pub fn pending(&self) -> u32 {

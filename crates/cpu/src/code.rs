@@ -51,6 +51,20 @@ pub struct CodePage {
     decoded: Vec<Decoded>,
     /// Cleared when the text has changed; nothing of the page is executed until it is set again.
     valid: bool,
+    /// Counts how often the text was dropped.
+    generation: u64,
+}
+
+/// Names one state of one page's text. Equal stamps mean that nothing of the page has been dropped in between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CodeStamp {
+    page: usize,
+    generation: u64,
+}
+
+impl CodeStamp {
+    /// The stamp of no page.
+    pub const NONE: CodeStamp = CodeStamp { page: 0, generation: 0 };
 }
 
 /// All decoded pages of one CPU.
@@ -121,6 +135,7 @@ impl CodeCache {
             // is live: the interpreter holds raw pointers.
             let page = unsafe { &mut *page };
             page.valid = false;
+            page.generation += 1;
             page.entries.fill(0);
             for d in &mut page.decoded {
                 d.handler = stale;
@@ -188,6 +203,20 @@ impl Cpu {
         self.decode_from(address)
     }
 
+    /// The state of the current page's text: after [`Cpu::code_at`], what an engine that keeps translations of it compares.
+    #[inline(always)]
+    pub fn code_stamp(&self) -> CodeStamp {
+        let page = self.run_page;
+        // SAFETY: after `code_at`, `run_page` is a page of this CPU's cache; pages live as long as the cache.
+        CodeStamp { page: page.addr(), generation: unsafe { (*page).generation } }
+    }
+
+    /// The current page's text as it was when it was decoded. Call it after [`Cpu::code_at`] only.
+    pub fn code_text(&self) -> &[u8; PAGE_SIZE as usize] {
+        // SAFETY: as in `code_stamp`; the copy changes only with exclusive access to the CPU.
+        unsafe { &(*self.run_page).copy }
+    }
+
     /// Makes the fetch translation for the page of `address`.
     #[cold]
     fn fetch_page(&mut self, address: u64) -> Result<*mut CodePage, Exit> {
@@ -203,6 +232,7 @@ impl Cpu {
                 entries: Box::new([0; PAGE_SIZE as usize / 2]),
                 decoded: Vec::new(),
                 valid: false,
+                generation: 0,
             }))
         });
         // SAFETY: a page of this cache; `host` is the page's first byte in the client's memory, 4096 readable bytes. A

@@ -103,7 +103,7 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
 }
 
 /// What is to be done between runs of instructions.
-fn look_up(cpu: &mut Cpu) -> Option<Leave> {
+pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
     let pending = cpu.attention().pending();
     if pending != 0 {
         if pending & Attention::REQUEST != 0 {
@@ -195,6 +195,56 @@ fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Optio
             };
         }
     }
+}
+
+/// Executes one instruction at the PSW's address, which is brought up to date. For engines that hand single instructions
+/// back to the interpreter; [`look_up`] comes first.
+pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+    loop {
+        let address = cpu.psw.address;
+        let at = match cpu.code_at(address) {
+            Ok(at) => at,
+            Err(exit) => return fetch_exception(cpu, observer, address, exit),
+        };
+        // SAFETY: `at` is a record of the current page.
+        let d = unsafe { *at };
+        match if O::ACTIVE { observed(cpu, observer, at) } else { (d.handler)(cpu, &d.operands) } {
+            Err(Exit::Continue | Exit::Stale) => cpu.psw.address = cpu.next_ia & cpu.address_mask,
+            Err(Exit::PageCrossing) => match cross_page(cpu, observer, address) {
+                Ok(next) => {
+                    cpu.psw.address = next;
+                    return None;
+                }
+                Err(leave) => return leave,
+            },
+            result => {
+                cpu.statistics.instructions += 1;
+                return conclude(cpu, observer, &d.operands, result);
+            }
+        }
+        if O::ACTIVE && cpu.attention().pending() != 0 {
+            return None;
+        }
+    }
+}
+
+/// What follows an instruction of the current page that ended with `result`: the PSW's address is brought up to date,
+/// interruptions are taken.
+pub fn conclude<O: Observer>(
+    cpu: &mut Cpu,
+    observer: &mut O,
+    operands: &Operands,
+    result: Result<(), Exit>,
+) -> Option<Leave> {
+    match result {
+        Ok(()) => cpu.psw.address = cpu.next_sequential(operands),
+        Err(Exit::Branch) => {
+            cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));
+            cpu.psw.address = cpu.next_ia;
+        }
+        Err(exit) => return finish(cpu, observer, operands, exit),
+    }
+    None
 }
 
 /// Executes consecutive records until one does not simply go on; returns it and why.

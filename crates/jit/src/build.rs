@@ -1,0 +1,285 @@
+//! From a plan to a Cranelift function: the instructions in order, the edges between them, the ways out.
+//! Source: docs/engine-pattern.md.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{AbiParam, Block, BlockArg, Function, InstBuilder, Signature, UserFuncName, Value, types};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use softsie_cpu::layout;
+use softsie_exec::semantics;
+
+use crate::cc::Cc;
+use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
+use crate::frame::{Frame, INTERPRET, NEXT, OVERFLOW};
+use crate::region::{Item, Plan};
+use crate::registers::Gpr;
+
+struct Builder<'a, 'p> {
+    e: Emit<'a>,
+    plan: &'p Plan,
+    /// The block of each instruction that branches go to.
+    leaders: Vec<Option<Block>>,
+    /// Where the attention word is.
+    attention: Value,
+    /// Nothing reaches the current place.
+    closed: bool,
+}
+
+/// Builds the function of `plan` in `function`.
+pub(crate) fn build(
+    plan: &Plan,
+    function: &mut Function,
+    context: &mut FunctionBuilderContext,
+    isa: &dyn TargetIsa,
+) -> Result<(), String> {
+    let convention = isa.default_call_conv();
+    *function = Function::with_name_signature(UserFuncName::user(0, 0), signature(convention, 2));
+    let mut b = FunctionBuilder::new(function, context);
+    let thunk = b.import_signature(signature(convention, 4));
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    let (cpu, frame) = (b.block_params(entry)[0], b.block_params(entry)[1]);
+    let state = State { gr: [Gpr::default(); 16], cc: Cc::InCpu };
+    let mut e = Emit {
+        b,
+        mode: plan.mode,
+        base: plan.base,
+        cpu,
+        frame,
+        tlb: cpu,
+        thunk,
+        state,
+        before: state,
+        place: Place::default(),
+        exits: Vec::new(),
+        interpret: None,
+        branch: None,
+        serialize: false,
+    };
+    e.tlb = e.get_cpu(types::I64, layout::TLB);
+    let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
+    let leaders = plan.items.iter().map(|i| i.leader.then(|| e.b.create_block())).collect();
+    let mut builder = Builder { e, plan, leaders, attention, closed: false };
+    builder.all()?;
+    builder.e.b.seal_all_blocks();
+    builder.e.b.finalize(isa.frontend_config());
+    Ok(())
+}
+
+/// `parameters` doublewords to one.
+fn signature(convention: CallConv, parameters: usize) -> Signature {
+    let mut s = Signature::new(convention);
+    s.params.extend((0..parameters).map(|_| AbiParam::new(types::I64)));
+    s.returns.push(AbiParam::new(types::I64));
+    s
+}
+
+impl Builder<'_, '_> {
+    fn all(&mut self) -> Result<(), String> {
+        let plan = self.plan;
+        for (n, item) in plan.items.iter().enumerate() {
+            if let Some(block) = self.leaders[n] {
+                if !self.closed {
+                    self.edge(block);
+                }
+                self.enter(block, item);
+            }
+            if self.closed {
+                continue;
+            }
+            self.e.place.address = item.address;
+            self.e.place.index = n;
+            self.instruction(item)?;
+            self.e.place.uncounted += 1;
+        }
+        if !self.closed
+            && let Some(last) = plan.items.last()
+        {
+            let next = last.address.wrapping_add(u64::from(last.record.operands.length()));
+            let next = self.e.constant(types::I64, next & plan.mode.address_mask());
+            self.leave(NEXT, next);
+        }
+        self.side_exits();
+        Ok(())
+    }
+
+    /// Goes on at a leader: its parameters are the registers that the region uses and the condition code.
+    fn edge(&mut self, to: Block) {
+        let mut arguments: Vec<BlockArg> = Vec::with_capacity(19);
+        for r in self.plan.used.members() {
+            let v = if self.plan.full.has(r) { self.e.full(r) } else { self.e.low(r) };
+            arguments.push(v.into());
+        }
+        if self.plan.sets_cc {
+            arguments.extend(self.e.cc_parts(self.e.state.cc).map(BlockArg::from));
+        }
+        self.count(self.e.place.uncounted);
+        self.e.b.ins().jump(to, &arguments);
+    }
+
+    /// Begins the code of a leader.
+    fn enter(&mut self, block: Block, item: &Item) {
+        let mut gr = [Gpr::default(); 16];
+        for r in self.plan.used.members() {
+            let dirty = item.dirty.has(r);
+            gr[usize::from(r)] = if self.plan.full.has(r) {
+                let v = self.e.b.append_block_param(block, types::I64);
+                Gpr { full: Some(v), low: None, low_is_newer: false, full_is_dirty: dirty }
+            } else {
+                let v = self.e.b.append_block_param(block, types::I32);
+                Gpr { full: None, low: Some(v), low_is_newer: dirty, full_is_dirty: false }
+            };
+        }
+        let cc = if self.plan.sets_cc {
+            Cc::Met([types::I64; 3].map(|ty| self.e.b.append_block_param(block, ty)))
+        } else {
+            Cc::InCpu
+        };
+        self.e.b.switch_to_block(block);
+        self.e.state = State { gr, cc };
+        self.e.place.uncounted = 0;
+        self.closed = false;
+    }
+
+    fn instruction(&mut self, item: &Item) -> Result<(), String> {
+        let e = &mut self.e;
+        (e.before, e.interpret, e.branch, e.serialize) = (e.state, None, None, false);
+        if !item.emits {
+            self.call();
+            return Ok(());
+        }
+        let op = item.record.operands.op();
+        let f = semantics::simple::<Emit<'_>>(op).ok_or_else(|| format!("{} has no emitter", op.mnemonic()))?;
+        if f(e, &item.record.operands).is_err() {
+            let exit = e.exit_here();
+            e.b.ins().jump(exit, &[]);
+            self.closed = true;
+            return Ok(());
+        }
+        if let Some((c, target)) = e.branch {
+            self.branch(c, target);
+        }
+        if self.e.serialize {
+            let next = item.address.wrapping_add(u64::from(item.record.operands.length()));
+            self.look_up(next & self.plan.mode.address_mask());
+        }
+        Ok(())
+    }
+
+    /// Calls the handler of the current instruction with all state in the CPU.
+    fn call(&mut self) {
+        let e = &mut self.e;
+        let state = e.state;
+        e.write_back(&state);
+        e.park_cc();
+        let index = e.constant(types::I64, e.place.index as u64);
+        let ended = e.call_thunk(offset_of!(Frame, call), index, index);
+        let (out, next) = (e.b.create_block(), e.b.create_block());
+        e.b.set_cold_block(out);
+        e.b.ins().brif(ended, out, &[], next, &[]);
+        e.b.switch_to_block(out);
+        self.count(self.e.place.uncounted + 1);
+        let e = &mut self.e;
+        e.b.ins().return_(&[ended]);
+        e.b.switch_to_block(next);
+        e.state = State { gr: [Gpr::default(); 16], cc: Cc::InCpu };
+    }
+
+    fn branch(&mut self, c: Cond, target: Target) {
+        match c {
+            Cond::Known(false) => {}
+            Cond::Known(true) => {
+                self.taken(target);
+                self.closed = true;
+            }
+            c => {
+                let e = &mut self.e;
+                let c = e.byte(c);
+                let (taken, next) = (e.b.create_block(), e.b.create_block());
+                e.b.ins().brif(c, taken, &[], next, &[]);
+                e.b.switch_to_block(taken);
+                let (state, place) = (e.state, e.place);
+                self.taken(target);
+                (self.e.state, self.e.place) = (state, place);
+                self.e.b.switch_to_block(next);
+            }
+        }
+    }
+
+    /// A taken branch, to a leader or out of the region.
+    fn taken(&mut self, target: Target) {
+        let from = self.e.constant(types::I64, self.e.place.address);
+        self.e.put_cpu(from, layout::BREAKING_EVENT_ADDRESS);
+        self.e.place.uncounted += 1;
+        let address = match target {
+            Target::Value(v) => return self.leave(NEXT, v),
+            Target::Address(address) => address,
+        };
+        let leader = self.plan.index_of(address).and_then(|n| self.leaders[n]);
+        let Some(block) = leader else {
+            let address = self.e.constant(types::I64, address);
+            return self.leave(NEXT, address);
+        };
+        if address <= self.e.place.address {
+            self.e.place.uncounted -= 1;
+            self.look_up(address);
+            self.e.place.uncounted += 1;
+        }
+        self.edge(block);
+    }
+
+    /// Leaves after the current instruction, for `next`, when attention was raised.
+    fn look_up(&mut self, next: u64) {
+        let e = &mut self.e;
+        let pending = e.get(types::I32, self.attention, 0);
+        let (out, on) = (e.b.create_block(), e.b.create_block());
+        e.b.set_cold_block(out);
+        e.b.ins().brif(pending, out, &[], on, &[]);
+        e.b.switch_to_block(out);
+        let (state, place) = (e.state, e.place);
+        e.place.uncounted += 1;
+        let next = e.constant(types::I64, next);
+        self.leave(NEXT, next);
+        (self.e.state, self.e.place) = (state, place);
+        self.e.b.switch_to_block(on);
+    }
+
+    fn side_exits(&mut self) {
+        for exit in std::mem::take(&mut self.e.exits) {
+            self.e.b.switch_to_block(exit.block);
+            self.e.state = exit.state;
+            self.e.place = exit.place;
+            if exit.kind == SideKind::Overflow {
+                self.e.place.uncounted += 1;
+                let index = self.e.constant(types::I64, exit.place.index as u64);
+                self.e.put_frame(index, offset_of!(Frame, record));
+            }
+            let address = self.e.constant(types::I64, exit.place.address);
+            self.leave(if exit.kind == SideKind::Overflow { OVERFLOW } else { INTERPRET }, address);
+        }
+    }
+
+    /// Returns from the region with the current state, the PSW at `address`.
+    fn leave(&mut self, kind: u64, address: Value) {
+        let e = &mut self.e;
+        let state = e.state;
+        e.write_back(&state);
+        e.park_cc();
+        e.put_cpu(address, layout::PSW_ADDRESS);
+        self.count(self.e.place.uncounted);
+        let kind = self.e.constant(types::I64, kind);
+        self.e.b.ins().return_(&[kind]);
+    }
+
+    /// Counts executed instructions.
+    fn count(&mut self, number: u64) {
+        if number != 0 {
+            let e = &mut self.e;
+            let before = e.get_cpu(types::I64, layout::INSTRUCTIONS);
+            let after = e.b.ins().iadd_imm_s(before, number as i64);
+            e.put_cpu(after, layout::INSTRUCTIONS);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The condition code, left symbolic: how it was made and from what, computed only where somebody reads it.
+//! Source: Principles of Operation, chapter 7, Condition Code of each instruction, as the machine trait puts it.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+
+use crate::emit::{Cond, Emit};
+use crate::frame::Frame;
+
+/// How a condition code follows from one or two values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub(crate) enum Kind {
+    /// It is the first value.
+    Value = 1,
+    /// 0 when the first value is zero, else 1.
+    Zero,
+    /// 0 zero, 1 negative, 2 positive.
+    Signed,
+    /// 3 when the second value is one, else as `Signed`.
+    SignedOverflow,
+    /// Not zero gives 1, the second value (carry) 2 more.
+    AddLogical,
+    /// 0 equal, 1 first low, 2 first high.
+    CompareSigned,
+    /// The same, unsigned.
+    Compare,
+    /// Tested bits, and tested positions: 0 all zero, 3 all ones, else 1.
+    UnderMask,
+    /// The same with 2 when the leftmost tested bit is one.
+    UnderMaskLeftmost,
+}
+
+/// In place of a [`Kind`]: the CPU has the condition code.
+pub(crate) const IN_CPU: u64 = 0;
+
+impl Kind {
+    /// Whether values are widened with their sign.
+    fn is_signed(self) -> bool {
+        matches!(self, Kind::Signed | Kind::SignedOverflow | Kind::CompareSigned)
+    }
+}
+
+/// The condition code that kind number `kind` makes of `a` and `b`.
+pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
+    const ZERO: u64 = Kind::Zero as u64;
+    const SIGNED: u64 = Kind::Signed as u64;
+    const SIGNED_OVERFLOW: u64 = Kind::SignedOverflow as u64;
+    const ADD_LOGICAL: u64 = Kind::AddLogical as u64;
+    const COMPARE_SIGNED: u64 = Kind::CompareSigned as u64;
+    const COMPARE: u64 = Kind::Compare as u64;
+    const UNDER_MASK: u64 = Kind::UnderMask as u64;
+    const LEFTMOST: u64 = Kind::UnderMaskLeftmost as u64;
+    let compare = |less: bool, more: bool| u8::from(less) | u8::from(more) << 1;
+    let (sa, sb) = (a as i64, b as i64);
+    match kind {
+        ZERO => u8::from(a != 0),
+        SIGNED_OVERFLOW if b != 0 => 3,
+        SIGNED | SIGNED_OVERFLOW => compare(sa < 0, sa > 0),
+        ADD_LOGICAL => u8::from(a != 0) | u8::from(b != 0) << 1,
+        COMPARE_SIGNED => compare(sa < sb, sa > sb),
+        COMPARE => compare(a < b, a > b),
+        UNDER_MASK | LEFTMOST if a == 0 => 0,
+        UNDER_MASK | LEFTMOST if a == b => 3,
+        UNDER_MASK => 1,
+        LEFTMOST => 1 + u8::from(a.leading_zeros() == b.leading_zeros()),
+        _ => a as u8 & 3,
+    }
+}
+
+/// What is known of the condition code at one place in the code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cc {
+    /// The CPU has it.
+    InCpu,
+    /// It follows from values.
+    Known { kind: Kind, a: Value, b: Option<Value> },
+    /// Paths with different ways of making it have met: kind number and two doublewords.
+    Met([Value; 3]),
+}
+
+impl Emit<'_> {
+    /// Sets the condition code. Wider values than doublewords cannot be kept.
+    pub(crate) fn know_cc(&mut self, kind: Kind, a: Value, b: Option<Value>) {
+        let known = Cc::Known { kind, a, b };
+        self.state.cc = known;
+        if self.type_of(a) == types::I128 {
+            let v = self.cc_value();
+            self.state.cc = Cc::Known { kind: Kind::Value, a: v, b: None };
+        }
+    }
+
+    /// The condition code as kind number and two doublewords.
+    pub(crate) fn cc_parts(&mut self, cc: Cc) -> [Value; 3] {
+        match cc {
+            Cc::Met(parts) => parts,
+            Cc::InCpu => {
+                let zero = self.constant(types::I64, 0);
+                [self.constant(types::I64, IN_CPU), zero, zero]
+            }
+            Cc::Known { kind, a, b } => {
+                let number = self.constant(types::I64, kind as u64);
+                let a = self.widen(a, kind.is_signed());
+                let b = match b {
+                    Some(b) => self.widen(b, kind == Kind::CompareSigned),
+                    None => self.constant(types::I64, 0),
+                };
+                [number, a, b]
+            }
+        }
+    }
+
+    /// Leaves the condition code in the frame, to be computed by Rust when wanted.
+    pub(crate) fn park_cc(&mut self) {
+        if matches!(self.state.cc, Cc::InCpu) {
+            return;
+        }
+        let parts = self.cc_parts(self.state.cc);
+        for (value, offset) in parts.into_iter().zip([
+            std::mem::offset_of!(Frame, cc_kind),
+            std::mem::offset_of!(Frame, cc_a),
+            std::mem::offset_of!(Frame, cc_b),
+        ]) {
+            self.put_frame(value, offset);
+        }
+    }
+
+    fn widen(&mut self, v: Value, signed: bool) -> Value {
+        match self.type_of(v) {
+            types::I64 => v,
+            _ if signed => self.b.ins().sextend(types::I64, v),
+            _ => self.b.ins().uextend(types::I64, v),
+        }
+    }
+
+    fn flag(&mut self, cc: IntCC, a: Value, b: Value) -> Value {
+        self.b.ins().icmp(cc, a, b)
+    }
+
+    /// `low` + 2 * `high`, of truth values.
+    fn two_bits(&mut self, low: Value, high: Value) -> Value {
+        let high = self.b.ins().iadd(high, high);
+        self.b.ins().iadd(low, high)
+    }
+
+    /// The condition code as a byte.
+    pub(crate) fn cc_value(&mut self) -> Value {
+        let (kind, a, b) = match self.state.cc {
+            Cc::InCpu => return self.get_cpu(types::I8, softsie_cpu::layout::CC),
+            Cc::Met(_) => {
+                self.park_cc();
+                let zero = self.constant(types::I64, 0);
+                let cc = self.call_thunk(std::mem::offset_of!(Frame, cc), zero, zero);
+                self.state.cc = Cc::InCpu;
+                return self.b.ins().ireduce(types::I8, cc);
+            }
+            Cc::Known { kind, a, b } => (kind, a, b.unwrap_or(a)),
+        };
+        let ty = self.type_of(a);
+        match kind {
+            Kind::Value => a,
+            Kind::Zero => {
+                let zero = self.constant(ty, 0);
+                self.flag(IntCC::NotEqual, a, zero)
+            }
+            Kind::Signed | Kind::SignedOverflow => {
+                let zero = self.constant(ty, 0);
+                let less = self.flag(IntCC::SignedLessThan, a, zero);
+                let more = self.flag(IntCC::SignedGreaterThan, a, zero);
+                let cc = self.two_bits(less, more);
+                if kind == Kind::Signed {
+                    return cc;
+                }
+                let both = self.two_bits(b, b);
+                self.b.ins().bor(cc, both)
+            }
+            Kind::AddLogical => {
+                let zero = self.constant(ty, 0);
+                let some = self.flag(IntCC::NotEqual, a, zero);
+                self.two_bits(some, b)
+            }
+            Kind::CompareSigned => {
+                let less = self.flag(IntCC::SignedLessThan, a, b);
+                let more = self.flag(IntCC::SignedGreaterThan, a, b);
+                self.two_bits(less, more)
+            }
+            Kind::Compare => {
+                let less = self.flag(IntCC::UnsignedLessThan, a, b);
+                let more = self.flag(IntCC::UnsignedGreaterThan, a, b);
+                self.two_bits(less, more)
+            }
+            Kind::UnderMask | Kind::UnderMaskLeftmost => {
+                let zero = self.constant(ty, 0);
+                let none = self.flag(IntCC::Equal, a, zero);
+                let all = self.flag(IntCC::Equal, a, b);
+                let (one, three) = (self.constant(types::I8, 1), self.constant(types::I8, 3));
+                let mut mixed = one;
+                if kind == Kind::UnderMaskLeftmost {
+                    // Bits and rest share out the mask; the one with its leftmost position is the greater.
+                    let rest = self.b.ins().bxor(a, b);
+                    let leftmost = self.flag(IntCC::UnsignedGreaterThan, a, rest);
+                    mixed = self.b.ins().iadd(one, leftmost);
+                }
+                let nothing = self.constant(types::I8, 0);
+                let cc = self.b.ins().select(all, three, mixed);
+                self.b.ins().select(none, nothing, cc)
+            }
+        }
+    }
+
+    /// Whether the condition code is one that `mask` selects, as a comparison of what it was made from where there is one.
+    pub(crate) fn cc_condition(&mut self, mask: u8) -> Cond {
+        let mask = mask & 15;
+        if matches!(mask, 0 | 15) {
+            return Cond::Known(mask == 15);
+        }
+        let Cc::Known { kind, a, b } = self.state.cc else { return self.cc_bits(mask) };
+        let ty = self.type_of(a);
+        let second = b.unwrap_or(a);
+        // Condition codes 0, 1 and 2 as an ordering of two values.
+        let ordering = |signed: bool| {
+            Some(match (mask & 14, signed) {
+                (8, _) => IntCC::Equal,
+                (6, _) => IntCC::NotEqual,
+                (4, true) => IntCC::SignedLessThan,
+                (4, false) => IntCC::UnsignedLessThan,
+                (2, true) => IntCC::SignedGreaterThan,
+                (2, false) => IntCC::UnsignedGreaterThan,
+                (12, true) => IntCC::SignedLessThanOrEqual,
+                (12, false) => IntCC::UnsignedLessThanOrEqual,
+                (10, true) => IntCC::SignedGreaterThanOrEqual,
+                (10, false) => IntCC::UnsignedGreaterThanOrEqual,
+                _ => return None,
+            })
+        };
+        match kind {
+            Kind::Value => self.cc_bits(mask),
+            Kind::Zero => match mask & 12 {
+                0 => Cond::Known(false),
+                12 => Cond::Known(true),
+                8 => Cond::Compare(IntCC::Equal, a, self.constant(ty, 0)),
+                _ => Cond::Compare(IntCC::NotEqual, a, self.constant(ty, 0)),
+            },
+            Kind::Signed => match ordering(true) {
+                Some(cc) => Cond::Compare(cc, a, self.constant(ty, 0)),
+                None => Cond::Known(mask & 14 == 14),
+            },
+            Kind::SignedOverflow => {
+                let overflow = Cond::Value(second);
+                let inside = match ordering(true) {
+                    Some(cc) => Cond::Compare(cc, a, self.constant(ty, 0)),
+                    None => Cond::Known(mask & 14 == 14),
+                };
+                if mask & 1 != 0 {
+                    self.or_cond(inside, overflow)
+                } else {
+                    let none = self.invert(overflow);
+                    self.and_cond(inside, none)
+                }
+            }
+            Kind::AddLogical => match mask {
+                12 => Cond::Compare(IntCC::Equal, second, self.constant(types::I8, 0)),
+                3 => Cond::Value(second),
+                10 => Cond::Compare(IntCC::Equal, a, self.constant(ty, 0)),
+                5 => Cond::Compare(IntCC::NotEqual, a, self.constant(ty, 0)),
+                _ => self.cc_bits(mask),
+            },
+            Kind::CompareSigned | Kind::Compare => match ordering(kind == Kind::CompareSigned) {
+                Some(cc) => Cond::Compare(cc, a, second),
+                None => Cond::Known(mask & 14 == 14),
+            },
+            // An empty mask gives 0, though its bits equal it.
+            Kind::UnderMask | Kind::UnderMaskLeftmost => match mask {
+                8 => Cond::Compare(IntCC::Equal, a, self.constant(ty, 0)),
+                7 => Cond::Compare(IntCC::NotEqual, a, self.constant(ty, 0)),
+                _ => self.cc_bits(mask),
+            },
+        }
+    }
+
+    /// Whether the bit of the condition code is on in `mask`.
+    fn cc_bits(&mut self, mask: u8) -> Cond {
+        let cc = self.cc_value();
+        let wide = self.b.ins().uextend(types::I32, cc);
+        let mask = self.constant(types::I32, u64::from(mask));
+        let shifted = self.b.ins().ishl(mask, wide);
+        let eight = self.constant(types::I32, 8);
+        let bit = self.b.ins().band(shifted, eight);
+        Cond::Compare(IntCC::NotEqual, bit, self.constant(types::I32, 0))
+    }
+
+    /// The type of a value.
+    pub(crate) fn type_of(&self, v: Value) -> Type {
+        self.b.func.dfg.value_type(v)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_make_the_condition_codes_of_the_architecture() {
+        let cases: [(Kind, u64, u64, u8); 20] = [
+            (Kind::Value, 2, 0, 2),
+            (Kind::Zero, 0, 0, 0),
+            (Kind::Zero, 5, 0, 1),
+            (Kind::Signed, 0, 0, 0),
+            (Kind::Signed, u64::MAX, 0, 1),
+            (Kind::Signed, 1, 0, 2),
+            (Kind::SignedOverflow, 1, 1, 3),
+            (Kind::SignedOverflow, u64::MAX, 0, 1),
+            (Kind::AddLogical, 0, 0, 0),
+            (Kind::AddLogical, 7, 0, 1),
+            (Kind::AddLogical, 0, 1, 2),
+            (Kind::AddLogical, 7, 1, 3),
+            (Kind::CompareSigned, u64::MAX, 1, 1),
+            (Kind::Compare, u64::MAX, 1, 2),
+            (Kind::Compare, 4, 4, 0),
+            (Kind::UnderMask, 0, 0, 0),
+            (Kind::UnderMask, 6, 6, 3),
+            (Kind::UnderMask, 4, 6, 1),
+            (Kind::UnderMaskLeftmost, 4, 6, 2),
+            (Kind::UnderMaskLeftmost, 2, 6, 1),
+        ];
+        for (kind, a, b, cc) in cases {
+            assert_eq!(evaluate(kind as u64, a, b), cc, "{kind:?} {a:x} {b:x}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Cranelift set up for this host, and functions compiled to bytes.
+//! Source: Cranelift 0.135.8; the settings' reasons are in docs/engine-pattern.md.
+
+use std::io;
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, isa};
+use cranelift_frontend::FunctionBuilderContext;
+use thiserror::Error;
+
+use crate::build::build;
+use crate::region::Plan;
+
+/// Why there is no engine, or no code.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The host is not one that code can be made for.
+    #[error("no code generator for this host: {0}; run with the interpreter")]
+    Host(String),
+    /// No executable memory.
+    #[error("cannot map memory for code: {0}; run with the interpreter")]
+    Memory(#[from] io::Error),
+    /// Cranelift refused a function.
+    #[error("cannot compile a region: {0}")]
+    Compile(String),
+}
+
+/// How much the compiler does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Optimization {
+    /// Register allocation only: nearly the same speed at two thirds of the compile time.
+    None,
+    /// Mid-end optimisation as well, for the hottest code.
+    Speed,
+}
+
+/// A compiler for one thread.
+pub(crate) struct Compiler {
+    isa: OwnedTargetIsa,
+    context: Context,
+    functions: FunctionBuilderContext,
+}
+
+impl Compiler {
+    pub(crate) fn new(optimization: Optimization) -> Result<Compiler, Error> {
+        let host = |e: &dyn std::fmt::Display| Error::Host(e.to_string());
+        let mut flags = settings::builder();
+        let level = if optimization == Optimization::Speed { "speed" } else { "none" };
+        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+        for (name, value) in [
+            ("opt_level", level),
+            ("regalloc_algorithm", "backtracking"),
+            ("enable_verifier", verify),
+            // Guest storage and the attention word change under code: a load is never the same as an earlier one.
+            ("enable_alias_analysis", "false"),
+            ("unwind_info", "false"),
+            ("enable_probestack", "false"),
+        ] {
+            flags.set(name, value).map_err(|e| host(&e))?;
+        }
+        let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let mut builder = isa::lookup_by_name(&triple).map_err(|e| host(&e))?;
+        for feature in host_features() {
+            builder.enable(feature).map_err(|e| host(&e))?;
+        }
+        let isa = builder.finish(settings::Flags::new(flags)).map_err(|e| host(&e))?;
+        Ok(Compiler { isa, context: Context::new(), functions: FunctionBuilderContext::new() })
+    }
+
+    /// The code of a region. It needs no relocation.
+    pub(crate) fn compile(&mut self, plan: &Plan) -> Result<&[u8], Error> {
+        self.context.clear();
+        build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
+        let code = self
+            .context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|e| Error::Compile(format!("{:?}", e.inner)))?;
+        if !code.buffer.relocs().is_empty() {
+            return Err(Error::Compile("the code has relocations".to_owned()));
+        }
+        Ok(code.code_buffer())
+    }
+
+    /// The IR of a region, for people.
+    pub(crate) fn ir(&mut self, plan: &Plan) -> Result<String, Error> {
+        self.context.clear();
+        build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
+        Ok(self.context.func.display().to_string())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn host_features() -> Vec<&'static str> {
+    macro_rules! present {
+        ($($feature:tt => $setting:literal),*) => {
+            [$((std::arch::is_x86_feature_detected!($feature), $setting)),*]
+        };
+    }
+    let all = present!(
+        "sse3" => "has_sse3", "ssse3" => "has_ssse3", "cmpxchg16b" => "has_cmpxchg16b", "sse4.1" => "has_sse41",
+        "sse4.2" => "has_sse42", "popcnt" => "has_popcnt", "avx" => "has_avx", "avx2" => "has_avx2", "fma" => "has_fma",
+        "bmi1" => "has_bmi1", "bmi2" => "has_bmi2", "lzcnt" => "has_lzcnt"
+    );
+    all.into_iter().filter(|(there, _)| *there).map(|(_, setting)| setting).collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn host_features() -> Vec<&'static str> {
+    if std::arch::is_aarch64_feature_detected!("lse") { vec!["has_lse"] } else { Vec::new() }
+}

@@ -1,0 +1,744 @@
+//! The machine that generates code: every operation of the machine trait as Cranelift IR, values in SSA form.
+//! Source: the trait's contract in crates/exec/src/machine.rs; Cranelift IR's own documentation.
+
+use std::marker::PhantomData;
+
+
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
+use cranelift_codegen::ir::{
+    Block, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Type, Value, types,
+};
+use cranelift_frontend::FunctionBuilder;
+use softsie_cpu::{Exit, Handler, ProgramCode, Scalar, layout};
+use softsie_exec::{Ea, Machine, VectorOp};
+use softsie_isa::Operands;
+
+use crate::cc::{Cc, Kind};
+
+use crate::mode::Mode;
+use crate::registers::Gpr;
+use crate::survey::relative_target;
+
+/// A value of type `T`.
+pub(crate) struct Val<T> {
+    pub(crate) value: Value,
+    width: PhantomData<T>,
+}
+
+impl<T> Clone for Val<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Val<T> {}
+
+impl<T> Val<T> {
+    pub(crate) fn new(value: Value) -> Val<T> {
+        Val { value, width: PhantomData }
+    }
+}
+
+/// A truth value: a comparison stays one until it is used, so that it becomes part of the branch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cond {
+    Known(bool),
+    Compare(IntCC, Value, Value),
+    /// A byte, 0 or 1.
+    Value(Value),
+}
+
+/// A branch that an instruction asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Address(u64),
+    Value(Value),
+}
+
+/// What is known of the guest's state at one place in the code.
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    pub(crate) gr: [Gpr; 16],
+    pub(crate) cc: Cc,
+}
+
+/// The place of the instruction being emitted.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    pub(crate) address: u64,
+    /// Number in the region's records.
+    pub(crate) index: usize,
+    /// Instructions executed before it and not counted yet.
+    pub(crate) uncounted: u64,
+}
+
+/// A way out of the region that was asked for; its code is made at the end, out of the way.
+pub(crate) struct SideExit {
+    pub(crate) block: Block,
+    pub(crate) state: State,
+    pub(crate) place: Place,
+    pub(crate) kind: SideKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SideKind {
+    /// The instruction is given to the interpreter.
+    Interpret,
+    /// The instruction is complete and has overflowed.
+    Overflow,
+}
+
+/// The emitter.
+pub(crate) struct Emit<'a> {
+    pub(crate) b: FunctionBuilder<'a>,
+    pub(crate) mode: Mode,
+    /// Virtual address of the page.
+    pub(crate) base: u64,
+    pub(crate) cpu: Value,
+    pub(crate) frame: Value,
+    /// The operand space's TLB entries.
+    pub(crate) tlb: Value,
+    pub(crate) thunk: SigRef,
+    pub(crate) state: State,
+    /// The state before the current instruction.
+    pub(crate) before: State,
+    pub(crate) place: Place,
+    pub(crate) exits: Vec<SideExit>,
+    /// The current instruction's exit to the interpreter.
+    pub(crate) interpret: Option<Block>,
+    pub(crate) branch: Option<(Cond, Target)>,
+    /// The attention word is to be looked at after the instruction.
+    pub(crate) serialize: bool,
+}
+
+/// The type of `T`'s values.
+pub(crate) fn ty<T: Scalar>() -> Type {
+    match T::BITS {
+        8 => types::I8,
+        16 => types::I16,
+        32 => types::I32,
+        64 => types::I64,
+        _ => types::I128,
+    }
+}
+
+impl Emit<'_> {
+    /// A constant; 128-bit ones up to a doubleword.
+    pub(crate) fn constant(&mut self, ty: Type, v: u64) -> Value {
+        if ty == types::I128 {
+            let low = self.b.ins().iconst(types::I64, v as i64);
+            return self.b.ins().uextend(types::I128, low);
+        }
+        // Constants are kept sign-extended nowhere: the bits beyond the type must be zero.
+        let v = if ty.bits() < 64 { v & ((1 << ty.bits()) - 1) } else { v };
+        self.b.ins().iconst(ty, v as i64)
+    }
+
+    /// The value of a constant.
+    fn as_constant(&self, v: Value) -> Option<u64> {
+        let inst = self.b.func.dfg.value_def(v).inst()?;
+        match self.b.func.dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get(&mut self, ty: Type, at: Value, offset: usize) -> Value {
+        self.b.ins().load(ty, MemFlagsData::trusted(), at, offset as i32)
+    }
+
+    pub(crate) fn put(&mut self, v: Value, at: Value, offset: usize) {
+        self.b.ins().store(MemFlagsData::trusted(), v, at, offset as i32);
+    }
+
+    pub(crate) fn get_cpu(&mut self, ty: Type, offset: usize) -> Value {
+        self.get(ty, self.cpu, offset)
+    }
+
+    pub(crate) fn put_cpu(&mut self, v: Value, offset: usize) {
+        self.put(v, self.cpu, offset);
+    }
+
+    pub(crate) fn put_frame(&mut self, v: Value, offset: usize) {
+        self.put(v, self.frame, offset);
+    }
+
+    /// Calls the thunk whose pointer is at `offset` of the frame.
+    pub(crate) fn call_thunk(&mut self, offset: usize, a: Value, b: Value) -> Value {
+        let thunk = self.get(types::I64, self.frame, offset);
+        let call = self.b.ins().call_indirect(self.thunk, thunk, &[self.cpu, self.frame, a, b]);
+        self.b.inst_results(call)[0]
+    }
+
+    /// The block that gives the current instruction to the interpreter with the state before it.
+    pub(crate) fn exit_here(&mut self) -> Block {
+        if let Some(block) = self.interpret {
+            return block;
+        }
+        let block = self.side_exit(self.before, SideKind::Interpret);
+        self.interpret = Some(block);
+        block
+    }
+
+    fn side_exit(&mut self, state: State, kind: SideKind) -> Block {
+        let block = self.b.create_block();
+        self.b.set_cold_block(block);
+        self.exits.push(SideExit { block, state, place: self.place, kind });
+        block
+    }
+
+    /// Leaves for `exit` when `c` is not zero; else goes on.
+    pub(crate) fn exit_if_not_zero(&mut self, c: Value) {
+        let exit = self.exit_here();
+        self.go_on_unless(c, exit);
+    }
+
+    pub(crate) fn go_on_unless(&mut self, c: Value, exit: Block) {
+        let next = self.b.create_block();
+        self.b.ins().brif(c, exit, &[], next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    // General registers.
+
+    /// All 64 bits of register `r`.
+    pub(crate) fn full(&mut self, r: u8) -> Value {
+        let r = usize::from(r & 15);
+        let full = match self.state.gr[r].full {
+            Some(v) => v,
+            None => self.get_cpu(types::I64, layout::GR + 8 * r),
+        };
+        let g = &mut self.state.gr[r];
+        g.full = Some(full);
+        let (true, Some(low)) = (g.low_is_newer, g.low) else { return full };
+        let high = self.b.ins().band_imm_s(full, !0xFFFF_FFFF);
+        let low = self.b.ins().uextend(types::I64, low);
+        let merged = self.b.ins().bor(high, low);
+        let g = &mut self.state.gr[r];
+        (g.full, g.full_is_dirty, g.low_is_newer) = (Some(merged), true, false);
+        merged
+    }
+
+    /// Bits 32-63 of register `r`.
+    pub(crate) fn low(&mut self, r: u8) -> Value {
+        let r = usize::from(r & 15);
+        let g = self.state.gr[r];
+        let low = match (g.low, g.full) {
+            (Some(v), _) => v,
+            (None, Some(full)) => self.b.ins().ireduce(types::I32, full),
+            // The hosts are little-endian: the low word comes first.
+            (None, None) => self.get_cpu(types::I32, layout::GR + 8 * r),
+        };
+        self.state.gr[r].low = Some(low);
+        low
+    }
+
+    fn set_full(&mut self, r: u8, v: Value) {
+        self.state.gr[usize::from(r & 15)].set_full(v);
+    }
+
+    fn set_low(&mut self, r: u8, v: Value) {
+        self.state.gr[usize::from(r & 15)].set_low(v);
+    }
+
+    /// Stores what the CPU lacks.
+    pub(crate) fn write_back(&mut self, state: &State) {
+        for (r, g) in state.gr.iter().enumerate() {
+            if let (Some(v), true) = (g.full, g.full_is_dirty) {
+                self.put_cpu(v, layout::GR + 8 * r);
+            }
+            if let (Some(v), true) = (g.low, g.low_is_newer) {
+                self.put_cpu(v, layout::GR + 8 * r);
+            }
+        }
+    }
+
+    // Truth values.
+
+    /// As a byte.
+    pub(crate) fn byte(&mut self, c: Cond) -> Value {
+        match c {
+            Cond::Known(k) => self.constant(types::I8, u64::from(k)),
+            Cond::Compare(cc, a, b) => self.b.ins().icmp(cc, a, b),
+            Cond::Value(v) => v,
+        }
+    }
+
+    pub(crate) fn invert(&mut self, c: Cond) -> Cond {
+        match c {
+            Cond::Known(k) => Cond::Known(!k),
+            Cond::Compare(cc, a, b) => Cond::Compare(cc.complement(), a, b),
+            Cond::Value(v) => Cond::Compare(IntCC::Equal, v, self.constant(types::I8, 0)),
+        }
+    }
+
+    pub(crate) fn and_cond(&mut self, a: Cond, b: Cond) -> Cond {
+        match (a, b) {
+            (Cond::Known(false), _) | (_, Cond::Known(false)) => Cond::Known(false),
+            (Cond::Known(true), c) | (c, Cond::Known(true)) => c,
+            _ => {
+                let (a, b) = (self.byte(a), self.byte(b));
+                Cond::Value(self.b.ins().band(a, b))
+            }
+        }
+    }
+
+    pub(crate) fn or_cond(&mut self, a: Cond, b: Cond) -> Cond {
+        match (a, b) {
+            (Cond::Known(true), _) | (_, Cond::Known(true)) => Cond::Known(true),
+            (Cond::Known(false), c) | (c, Cond::Known(false)) => c,
+            _ => {
+                let (a, b) = (self.byte(a), self.byte(b));
+                Cond::Value(self.b.ins().bor(a, b))
+            }
+        }
+    }
+
+    // Shifts.
+
+    /// A shift with amounts up to 63 of a value that may be narrower.
+    fn shift<T: Scalar>(
+        &mut self,
+        a: Val<T>,
+        amount: Val<u32>,
+        signed: bool,
+        f: impl Fn(&mut Self, Value, Value) -> Value,
+    ) -> Val<T> {
+        let fits = T::BITS >= 64 || self.as_constant(amount.value).is_some_and(|n| n < u64::from(T::BITS));
+        if fits {
+            return Val::new(f(self, a.value, amount.value));
+        }
+        let wide = if signed {
+            self.b.ins().sextend(types::I64, a.value)
+        } else {
+            self.b.ins().uextend(types::I64, a.value)
+        };
+        let v = f(self, wide, amount.value);
+        Val::new(self.b.ins().ireduce(ty::<T>(), v))
+    }
+
+    /// Whether a signed sum or difference overflowed, for widths without an instruction for it: both of `x` and `y` have
+    /// another sign than the result.
+    fn sign_of_and(&mut self, x: Value, y: Value) -> Cond {
+        let both = self.b.ins().band(x, y);
+        let zero = self.constant(self.type_of(both), 0);
+        Cond::Compare(IntCC::SignedLessThan, both, zero)
+    }
+
+    /// 128 bits as lanes, and back.
+    fn bits(&mut self, to: Type, v: Value) -> Value {
+        self.b.ins().bitcast(to, MemFlagsData::new().with_endianness(Endianness::Little), v)
+    }
+
+    fn compare_lanes(&mut self, cc: IntCC, lanes: Type, a: Value, b: Value) -> Value {
+        if lanes != types::I128 {
+            return self.b.ins().icmp(cc, a, b);
+        }
+        let c = self.b.ins().icmp(cc, a, b);
+        let zero = self.constant(types::I128, 0);
+        let ones = self.b.ins().bnot(zero);
+        self.b.ins().select(c, ones, zero)
+    }
+
+    fn choose_lanes(&mut self, cc: IntCC, lanes: Type, a: Value, b: Value) -> Value {
+        let mask = self.compare_lanes(cc, lanes, a, b);
+        self.b.ins().bitselect(mask, a, b)
+    }
+}
+
+impl Machine for Emit<'_> {
+    type Val<T: Scalar> = Val<T>;
+    type Cond = Cond;
+
+    fn imm<T: Scalar>(&mut self, v: T) -> Val<T> {
+        let v = v.widen();
+        if T::BITS < 128 || v <= u128::from(u64::MAX) {
+            return Val::new(self.constant(ty::<T>(), v as u64));
+        }
+        let low = self.constant(types::I64, v as u64);
+        let high = self.constant(types::I64, (v >> 64) as u64);
+        Val::new(self.b.ins().iconcat(low, high))
+    }
+    fn gr<T: Scalar>(&mut self, r: u8) -> Val<T> {
+        Val::new(match T::BITS {
+            64 => self.full(r),
+            32 => self.low(r),
+            128 => {
+                let v = self.full(r);
+                self.b.ins().uextend(types::I128, v)
+            }
+            _ => {
+                let v = self.low(r);
+                self.b.ins().ireduce(ty::<T>(), v)
+            }
+        })
+    }
+    fn set_gr<T: Scalar>(&mut self, r: u8, v: Val<T>) {
+        match T::BITS {
+            64 => self.set_full(r, v.value),
+            32 => self.set_low(r, v.value),
+            128 => {
+                let v = self.b.ins().ireduce(types::I64, v.value);
+                self.set_full(r, v);
+            }
+            _ => {
+                let old = self.low(r);
+                let kept = self.b.ins().band_imm_s(old, -1i64 << T::BITS);
+                let new = self.b.ins().uextend(types::I32, v.value);
+                let merged = self.b.ins().bor(kept, new);
+                self.set_low(r, merged);
+            }
+        }
+    }
+    fn gr_high(&mut self, r: u8) -> Val<u32> {
+        let v = self.full(r);
+        let high = self.b.ins().ushr_imm_u(v, 32);
+        Val::new(self.b.ins().ireduce(types::I32, high))
+    }
+    fn set_gr_high(&mut self, r: u8, v: Val<u32>) {
+        let low = self.low(r);
+        let v = self.b.ins().iconcat(low, v.value);
+        self.set_full(r, v);
+    }
+    fn set_gr_address(&mut self, r: u8, v: Val<u64>) {
+        if self.mode.address_mask() == u64::MAX {
+            self.set_full(r, v.value);
+        } else {
+            let low = self.b.ins().ireduce(types::I32, v.value);
+            self.set_low(r, low);
+        }
+    }
+    fn ar(&mut self, r: u8) -> Val<u32> {
+        Val::new(self.get_cpu(types::I32, layout::AR + 4 * usize::from(r & 15)))
+    }
+    fn set_ar(&mut self, r: u8, v: Val<u32>) {
+        self.put_cpu(v.value, layout::AR + 4 * usize::from(r & 15));
+    }
+    fn fr<T: Scalar>(&mut self, r: u8) -> Val<T> {
+        // The leftmost bytes of a number are the last in little-endian memory.
+        Val::new(self.get_cpu(ty::<T>(), layout::VR + 16 * usize::from(r & 15) + 16 - T::BYTES as usize))
+    }
+    fn set_fr<T: Scalar>(&mut self, r: u8, v: Val<T>) {
+        self.put_cpu(v.value, layout::VR + 16 * usize::from(r & 15) + 16 - T::BYTES as usize);
+    }
+    fn vr(&mut self, v: u8) -> Val<u128> {
+        Val::new(self.get_cpu(types::I128, layout::VR + 16 * usize::from(v & 31)))
+    }
+    fn set_vr(&mut self, v: u8, value: Val<u128>) {
+        self.put_cpu(value.value, layout::VR + 16 * usize::from(v & 31));
+    }
+
+    fn zext<F: Scalar, T: Scalar>(&mut self, v: Val<F>) -> Val<T> {
+        Val::new(match T::BITS.cmp(&F::BITS) {
+            std::cmp::Ordering::Greater => self.b.ins().uextend(ty::<T>(), v.value),
+            std::cmp::Ordering::Equal => v.value,
+            std::cmp::Ordering::Less => self.b.ins().ireduce(ty::<T>(), v.value),
+        })
+    }
+    fn sext<F: Scalar, T: Scalar>(&mut self, v: Val<F>) -> Val<T> {
+        Val::new(match T::BITS.cmp(&F::BITS) {
+            std::cmp::Ordering::Greater => self.b.ins().sextend(ty::<T>(), v.value),
+            std::cmp::Ordering::Equal => v.value,
+            std::cmp::Ordering::Less => self.b.ins().ireduce(ty::<T>(), v.value),
+        })
+    }
+    fn trunc<F: Scalar, T: Scalar>(&mut self, v: Val<F>) -> Val<T> {
+        self.zext::<F, T>(v)
+    }
+
+    fn add<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().iadd(a.value, b.value))
+    }
+    fn sub<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().isub(a.value, b.value))
+    }
+    fn mul<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().imul(a.value, b.value))
+    }
+    fn add_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
+        if matches!(T::BITS, 32 | 64) {
+            let (v, overflow) = self.b.ins().sadd_overflow(a.value, b.value);
+            return (Val::new(v), Cond::Value(overflow));
+        }
+        let v = self.b.ins().iadd(a.value, b.value);
+        let (x, y) = (self.b.ins().bxor(v, a.value), self.b.ins().bxor(v, b.value));
+        (Val::new(v), self.sign_of_and(x, y))
+    }
+    fn sub_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
+        if matches!(T::BITS, 32 | 64) {
+            let (v, overflow) = self.b.ins().ssub_overflow(a.value, b.value);
+            return (Val::new(v), Cond::Value(overflow));
+        }
+        let v = self.b.ins().isub(a.value, b.value);
+        let (x, y) = (self.b.ins().bxor(a.value, b.value), self.b.ins().bxor(a.value, v));
+        (Val::new(v), self.sign_of_and(x, y))
+    }
+    fn mul_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
+        let (v, overflow) = self.b.ins().smul_overflow(a.value, b.value);
+        (Val::new(v), Cond::Value(overflow))
+    }
+    fn add_carry<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
+        let v = self.b.ins().iadd(a.value, b.value);
+        (Val::new(v), Cond::Compare(IntCC::UnsignedLessThan, v, a.value))
+    }
+    fn sub_borrow<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
+        let v = self.b.ins().isub(a.value, b.value);
+        (Val::new(v), Cond::Compare(IntCC::UnsignedLessThan, a.value, b.value))
+    }
+    fn and<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().band(a.value, b.value))
+    }
+    fn or<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().bor(a.value, b.value))
+    }
+    fn xor<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().bxor(a.value, b.value))
+    }
+    fn not<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().bnot(a.value))
+    }
+    fn shl<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
+        self.shift(a, amount, false, |m, a, n| m.b.ins().ishl(a, n))
+    }
+    fn shr<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
+        self.shift(a, amount, false, |m, a, n| m.b.ins().ushr(a, n))
+    }
+    fn sar<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
+        self.shift(a, amount, true, |m, a, n| m.b.ins().sshr(a, n))
+    }
+    fn rotl<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
+        Val::new(self.b.ins().rotl(a.value, amount.value))
+    }
+    fn leading_zeros<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().clz(a.value))
+    }
+    fn trailing_zeros<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
+        Val::new(self.b.ins().ctz(a.value))
+    }
+    fn count_ones<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
+        if T::BITS >= 32 {
+            return Val::new(self.b.ins().popcnt(a.value));
+        }
+        let wide = self.b.ins().uextend(types::I32, a.value);
+        let count = self.b.ins().popcnt(wide);
+        Val::new(self.b.ins().ireduce(ty::<T>(), count))
+    }
+    fn swap_bytes<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
+        Val::new(self.swap(a.value))
+    }
+
+    fn eq<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Cond {
+        Cond::Compare(IntCC::Equal, a.value, b.value)
+    }
+    fn lt_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Cond {
+        Cond::Compare(IntCC::SignedLessThan, a.value, b.value)
+    }
+    fn lt<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Cond {
+        Cond::Compare(IntCC::UnsignedLessThan, a.value, b.value)
+    }
+    fn known(&mut self, c: bool) -> Cond {
+        Cond::Known(c)
+    }
+    fn not_cond(&mut self, c: Cond) -> Cond {
+        self.invert(c)
+    }
+    fn both(&mut self, a: Cond, b: Cond) -> Cond {
+        self.and_cond(a, b)
+    }
+    fn either(&mut self, a: Cond, b: Cond) -> Cond {
+        self.or_cond(a, b)
+    }
+    fn select<T: Scalar>(&mut self, c: Cond, a: Val<T>, b: Val<T>) -> Val<T> {
+        match c {
+            Cond::Known(true) => a,
+            Cond::Known(false) => b,
+            c => {
+                let c = self.byte(c);
+                Val::new(self.b.ins().select(c, a.value, b.value))
+            }
+        }
+    }
+
+    fn cc_zero<T: Scalar>(&mut self, v: Val<T>) {
+        self.know_cc(Kind::Zero, v.value, None);
+    }
+    fn cc_signed<T: Scalar>(&mut self, v: Val<T>) {
+        self.know_cc(Kind::Signed, v.value, None);
+    }
+    fn cc_signed_overflow<T: Scalar>(&mut self, v: Val<T>, overflow: Cond) {
+        if let Cond::Known(false) = overflow {
+            return self.cc_signed(v);
+        }
+        let overflow = self.byte(overflow);
+        self.know_cc(Kind::SignedOverflow, v.value, Some(overflow));
+    }
+    fn cc_add_logical<T: Scalar>(&mut self, v: Val<T>, carry: Cond) {
+        let carry = self.byte(carry);
+        self.know_cc(Kind::AddLogical, v.value, Some(carry));
+    }
+    fn cc_subtract_logical<T: Scalar>(&mut self, v: Val<T>, borrow: Cond) {
+        let carry = self.invert(borrow);
+        self.cc_add_logical(v, carry);
+    }
+    fn cc_compare_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) {
+        self.know_cc(Kind::CompareSigned, a.value, Some(b.value));
+    }
+    fn cc_compare<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) {
+        self.know_cc(Kind::Compare, a.value, Some(b.value));
+    }
+    fn cc_test_under_mask<T: Scalar>(&mut self, bits: Val<T>, mask: T, leftmost: bool) {
+        let mask = self.imm(mask);
+        let kind = if leftmost { Kind::UnderMaskLeftmost } else { Kind::UnderMask };
+        self.know_cc(kind, bits.value, Some(mask.value));
+    }
+    fn set_cc(&mut self, cc: Val<u8>) {
+        self.know_cc(Kind::Value, cc.value, None);
+    }
+    fn cc(&mut self) -> Val<u8> {
+        let v = self.cc_value();
+        Val::new(v)
+    }
+    fn cc_is(&mut self, mask: u8) -> Cond {
+        self.cc_condition(mask)
+    }
+
+    fn wrap(&mut self, address: Val<u64>) -> Val<u64> {
+        match self.mode.address_mask() {
+            u64::MAX => address,
+            mask => Val::new(self.b.ins().band_imm_u(address.value, mask as i64)),
+        }
+    }
+    fn load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Result<Val<T>, Exit> {
+        Ok(self.emit_load(ea))
+    }
+    fn store<T: Scalar>(&mut self, ea: Ea<Val<u64>>, v: Val<T>) -> Result<(), Exit> {
+        self.emit_store(ea, v);
+        Ok(())
+    }
+    fn probe_store(&mut self, ea: Ea<Val<u64>>, length: u64) -> Result<(), Exit> {
+        self.emit_probe(ea, length);
+        Ok(())
+    }
+    fn load_relative<T: Scalar>(&mut self, o: &Operands) -> Result<Val<T>, Exit> {
+        let address = self.relative_address(o);
+        Ok(self.emit_load(Ea { address, ar: 0 }))
+    }
+    fn compare_and_swap<T: Scalar>(
+        &mut self,
+        ea: Ea<Val<u64>>,
+        expected: Val<T>,
+        new: Val<T>,
+    ) -> Result<(Val<T>, Cond), Exit> {
+        let (found, swapped) = self.emit_compare_and_swap(ea, expected, new)?;
+        Ok((Val::new(found), Cond::Value(swapped)))
+    }
+    fn raise_if(&mut self, c: Cond, code: ProgramCode) -> Result<(), Exit> {
+        match c {
+            Cond::Known(true) => return Err(Exit::Program(code)),
+            Cond::Known(false) => {}
+            c => {
+                let c = self.byte(c);
+                self.exit_if_not_zero(c);
+            }
+        }
+        Ok(())
+    }
+    fn fixed_point_overflow(&mut self, c: Cond) -> Result<(), Exit> {
+        if self.mode.fixed_point_overflow() && !matches!(c, Cond::Known(false)) {
+            let c = self.byte(c);
+            let exit = self.side_exit(self.state, SideKind::Overflow);
+            self.go_on_unless(c, exit);
+        }
+        Ok(())
+    }
+
+    fn relative_address(&mut self, o: &Operands) -> Val<u64> {
+        let address = relative_target(self.mode, self.base, o);
+        self.imm(address)
+    }
+    fn next_sequential(&mut self, o: &Operands) -> Val<u64> {
+        let next = self.place.address.wrapping_add(u64::from(o.length())) & self.mode.address_mask();
+        self.imm(next)
+    }
+    fn set_link(&mut self, r: u8, o: &Operands) {
+        let next = self.place.address.wrapping_add(u64::from(o.length())) & self.mode.address_mask();
+        match self.mode.address_mask() {
+            u64::MAX => {
+                let v = self.constant(types::I64, next);
+                self.set_full(r, v);
+            }
+            mask => {
+                let bit = if mask == 0x7FFF_FFFF { 0x8000_0000 } else { 0 };
+                let v = self.constant(types::I32, next | bit);
+                self.set_low(r, v);
+            }
+        }
+    }
+    fn branch_if(&mut self, c: Cond, target: Val<u64>) -> Result<(), Exit> {
+        let target = self.wrap(target);
+        self.branch = Some((c, Target::Value(target.value)));
+        Ok(())
+    }
+    fn branch_relative_if(&mut self, c: Cond, o: &Operands) -> Result<(), Exit> {
+        self.branch = Some((c, Target::Address(relative_target(self.mode, self.base, o))));
+        Ok(())
+    }
+
+    fn require_supervisor(&mut self) -> Result<(), Exit> {
+        if self.mode.problem_state() { Err(Exit::PRIVILEGED_OPERATION) } else { Ok(()) }
+    }
+    fn require_vector(&mut self) -> Result<(), Exit> {
+        if self.mode.vector() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
+    }
+    fn require_afp(&mut self, _: u8) -> Result<(), Exit> {
+        if self.mode.afp() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
+    }
+    fn serialize(&mut self) -> Result<(), Exit> {
+        self.b.ins().fence();
+        self.serialize = true;
+        Ok(())
+    }
+    fn vector(&mut self, op: VectorOp, es: u8, a: Val<u128>, b: Val<u128>) -> Val<u128> {
+        let lanes = match es {
+            0 => types::I8X16,
+            1 => types::I16X8,
+            2 => types::I32X4,
+            3 => types::I64X2,
+            _ => types::I128,
+        };
+        let lanes = match op {
+            VectorOp::And | VectorOp::AndComplement | VectorOp::Or | VectorOp::Xor => types::I64X2,
+            _ => lanes,
+        };
+        let (a, b) = match lanes {
+            types::I128 => (a.value, b.value),
+            lanes => (self.bits(lanes, a.value), self.bits(lanes, b.value)),
+        };
+        let v = match op {
+            VectorOp::Add => self.b.ins().iadd(a, b),
+            VectorOp::Subtract => self.b.ins().isub(a, b),
+            VectorOp::And => self.b.ins().band(a, b),
+            VectorOp::AndComplement => {
+                let not = self.b.ins().bnot(b);
+                self.b.ins().band(a, not)
+            }
+            VectorOp::Or => self.b.ins().bor(a, b),
+            VectorOp::Xor => self.b.ins().bxor(a, b),
+            VectorOp::CompareEqual => self.compare_lanes(IntCC::Equal, lanes, a, b),
+            VectorOp::CompareHigh => self.compare_lanes(IntCC::SignedGreaterThan, lanes, a, b),
+            VectorOp::CompareHighLogical => self.compare_lanes(IntCC::UnsignedGreaterThan, lanes, a, b),
+            VectorOp::Maximum => self.choose_lanes(IntCC::SignedGreaterThan, lanes, a, b),
+            VectorOp::MaximumLogical => self.choose_lanes(IntCC::UnsignedGreaterThan, lanes, a, b),
+            VectorOp::Minimum => self.choose_lanes(IntCC::SignedLessThan, lanes, a, b),
+            VectorOp::MinimumLogical => self.choose_lanes(IntCC::UnsignedLessThan, lanes, a, b),
+        };
+        Val::new(if lanes == types::I128 { v } else { self.bits(types::I128, v) })
+    }
+    /// Never reached: an instruction that asks for it is run by its handler.
+    fn call(&mut self, _: Handler, _: &Operands) -> Result<(), Exit> {
+        Err(Exit::Stale)
+    }
+}
+
+
+

@@ -1,0 +1,176 @@
+//! What running code and Rust tell each other: the frame that every region gets, the functions that regions call, and the
+//! reasons for which regions return. Source: docs/engine-pattern.md, exits.
+
+use softsie_cpu::{Access, AddressSpace, CodeStamp, Cpu, Decoded, Exit, ProgramData};
+
+use crate::cc;
+
+/// The region goes on at the PSW's address.
+pub(crate) const NEXT: u64 = 1;
+/// The interpreter executes the instruction at the PSW's address; nothing of it has happened.
+pub(crate) const INTERPRET: u64 = 2;
+/// An instruction was executed and ended with [`Frame::exit`]; the PSW's address is not up to date.
+pub(crate) const ENDED: u64 = 3;
+
+/// An instruction is complete and raises a fixed-point-overflow exception; the PSW's address is not up to date.
+pub(crate) const OVERFLOW: u64 = 4;
+
+/// A Rust function that regions call. Zero says "go on"; other results differ.
+pub(crate) type Thunk = extern "C" fn(&mut Cpu, &mut Frame, u64, u64) -> u64;
+
+/// Everything that code needs besides the CPU, so that code contains no address of ours.
+#[repr(C)]
+pub(crate) struct Frame {
+    /// An operand on its way between code and a thunk, as a number in host order.
+    pub(crate) value: u128,
+    /// The CPU's attention word.
+    pub(crate) attention: *const u32,
+    /// The region's instructions.
+    pub(crate) records: *const Decoded,
+    /// The condition code, not computed yet: see [`cc::evaluate`].
+    pub(crate) cc_kind: u64,
+    pub(crate) cc_a: u64,
+    pub(crate) cc_b: u64,
+    pub(crate) load: Thunk,
+    pub(crate) store: Thunk,
+    pub(crate) probe: Thunk,
+    pub(crate) host: Thunk,
+    pub(crate) call: Thunk,
+    pub(crate) cc: Thunk,
+    /// With [`ENDED`]: number of the instruction in `records`, and how it ended.
+    pub(crate) record: u64,
+    pub(crate) exit: Exit,
+    /// The text that the region was made from.
+    pub(crate) stamp: CodeStamp,
+}
+
+impl Frame {
+    pub(crate) fn new(stamp: CodeStamp) -> Frame {
+        Frame {
+            value: 0,
+            attention: std::ptr::null(),
+            records: std::ptr::null(),
+            cc_kind: cc::IN_CPU,
+            cc_a: 0,
+            cc_b: 0,
+            load,
+            store,
+            probe,
+            host,
+            call,
+            cc: condition_code,
+            record: 0,
+            exit: Exit::Continue,
+            stamp,
+        }
+    }
+
+    /// Computes a condition code that was left symbolic.
+    #[inline]
+    pub(crate) fn settle_cc(&mut self, cpu: &mut Cpu) {
+        if self.cc_kind != cc::IN_CPU {
+            cpu.cc = cc::evaluate(self.cc_kind, self.cc_a, self.cc_b);
+            self.cc_kind = cc::IN_CPU;
+        }
+    }
+}
+
+/// Size and access register of an operand as thunks get them.
+pub(crate) fn operand(size: u64, ar: u8) -> u64 {
+    size | u64::from(ar) << 32
+}
+
+fn size_and_ar(operand: u64) -> (u64, u8) {
+    (operand & 0xFFFF_FFFF, (operand >> 32) as u8)
+}
+
+/// An access failed: the interpreter will find the same exception, and until then nothing is to be seen of it.
+fn failed(cpu: &mut Cpu) -> u64 {
+    cpu.program = ProgramData::default();
+    INTERPRET
+}
+
+extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+    let (size, ar) = size_and_ar(what);
+    let value = match size {
+        1 => cpu.load::<u8>(address, ar).map(u128::from),
+        2 => cpu.load::<u16>(address, ar).map(u128::from),
+        4 => cpu.load::<u32>(address, ar).map(u128::from),
+        8 => cpu.load::<u64>(address, ar).map(u128::from),
+        _ => cpu.load::<u128>(address, ar),
+    };
+    match value {
+        Ok(v) => {
+            frame.value = v;
+            0
+        }
+        Err(_) => failed(cpu),
+    }
+}
+
+/// Recognises the exceptions of a store. Decoded code that the store would overwrite is dropped, but then it is left to the
+/// interpreter, because the region itself may be what has been dropped.
+extern "C" fn probe(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64 {
+    let (size, ar) = size_and_ar(what);
+    let stores = cpu.statistics.code_stores;
+    match cpu.probe(AddressSpace::Logical(ar), address, size, Access::Store) {
+        Ok(()) if stores == cpu.statistics.code_stores => 0,
+        _ => failed(cpu),
+    }
+}
+
+extern "C" fn store(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+    if probe(cpu, frame, address, what) != 0 {
+        return INTERPRET;
+    }
+    let (size, ar) = size_and_ar(what);
+    let v = frame.value;
+    let stored = match size {
+        1 => cpu.store::<u8>(address, ar, v as u8),
+        2 => cpu.store::<u16>(address, ar, v as u16),
+        4 => cpu.store::<u32>(address, ar, v as u32),
+        8 => cpu.store::<u64>(address, ar, v as u64),
+        _ => cpu.store::<u128>(address, ar, v),
+    };
+    if stored.is_ok() { 0 } else { failed(cpu) }
+}
+
+/// Host address of a store operand within one page, for interlocked updates; it goes into `frame.value`.
+extern "C" fn host(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+    let (_, ar) = size_and_ar(what);
+    let stores = cpu.statistics.code_stores;
+    match cpu.host(AddressSpace::Logical(ar), address, Access::Store) {
+        Ok(host) if stores == cpu.statistics.code_stores => {
+            frame.value = host.as_ptr().expose_provenance() as u128;
+            0
+        }
+        _ => failed(cpu),
+    }
+}
+
+/// Executes instruction `index` of the region by its handler.
+extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 {
+    frame.settle_cc(cpu);
+    // SAFETY: emitted code passes an index below the number of the region's records, which outlive the call.
+    let d = unsafe { *frame.records.add(index as usize) };
+    match (d.handler)(cpu, &d.operands) {
+        // The instruction may have stored into the region's own text.
+        Ok(()) if cpu.code_stamp() == frame.stamp => 0,
+        Ok(()) => {
+            cpu.psw.address = cpu.next_sequential(&d.operands);
+            NEXT
+        }
+        Err(exit) => {
+            frame.record = index;
+            frame.exit = exit;
+            ENDED
+        }
+    }
+}
+
+/// The condition code now, where code cannot know how it was made.
+extern "C" fn condition_code(cpu: &mut Cpu, frame: &mut Frame, _: u64, _: u64) -> u64 {
+    frame.settle_cc(cpu);
+    u64::from(cpu.cc)
+}
+

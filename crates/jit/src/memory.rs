@@ -1,0 +1,136 @@
+//! Storage operands in emitted code: the TLB probed in line, a cold call when it has no answer, byte order by swapping.
+//! Source: crates/cpu/src/tlb.rs (entries), access.rs (what a hit means); Principles of Operation, chapter 3.
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
+use softsie_cpu::{Exit, Scalar, TLB_ENTRIES, layout};
+use softsie_exec::Ea;
+
+use crate::emit::{Emit, Val, ty};
+use crate::frame::{self, Frame};
+
+/// A TLB probe in two values.
+struct Probe {
+    /// Truth value.
+    hit: Value,
+    /// Host address on a hit.
+    host: Value,
+}
+
+impl Emit<'_> {
+    /// Compares the tag at `tag` of the entry for `address` with the page of the operand's last byte: an operand that goes
+    /// on in the next page never equals it.
+    fn probe_tlb(&mut self, address: Value, size: u64, tag: usize) -> Probe {
+        let page_bits = 12 - layout::TLB_ENTRY.ilog2();
+        let slot = self.b.ins().ushr_imm_u(address, i64::from(page_bits));
+        let slot = self.b.ins().band_imm_u(slot, ((TLB_ENTRIES - 1) * layout::TLB_ENTRY) as i64);
+        let entry = self.b.ins().iadd(self.tlb, slot);
+        let found = self.get(types::I64, entry, tag);
+        let last = if size > 1 { self.b.ins().iadd_imm_s(address, size as i64 - 1) } else { address };
+        let page = self.b.ins().band_imm_s(last, !0xFFF);
+        let hit = self.b.ins().icmp(IntCC::Equal, found, page);
+        let addend = self.get(types::I64, entry, layout::TLB_ADDEND);
+        let host = self.b.ins().iadd(address, addend);
+        Probe { hit, host }
+    }
+
+    /// Bytes reversed: storage is big-endian, the hosts are little-endian.
+    pub(crate) fn swap(&mut self, v: Value) -> Value {
+        if self.type_of(v) == types::I8 { v } else { self.b.ins().bswap(v) }
+    }
+
+    /// Calls a thunk for an operand; the instruction is given to the interpreter when it fails.
+    fn slow(&mut self, thunk: usize, ea: Ea<Val<u64>>, size: u64) {
+        let what = self.constant(types::I64, frame::operand(size, ea.ar));
+        let failed = self.call_thunk(thunk, ea.address.value, what);
+        let next = self.b.create_block();
+        self.b.set_cold_block(next);
+        let exit = self.exit_here();
+        self.b.ins().brif(failed, exit, &[], next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    pub(crate) fn emit_load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Val<T> {
+        let probe = self.probe_tlb(ea.address.value, T::BYTES, layout::TLB_READ);
+        let (hot, cold, done) = self.fork(Some(ty::<T>()));
+        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
+        self.b.switch_to_block(cold);
+        self.slow(offset_of!(Frame, load), ea, T::BYTES);
+        let v = self.get(ty::<T>(), self.frame, offset_of!(Frame, value));
+        self.b.ins().jump(done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(hot);
+        let v = self.get(ty::<T>(), probe.host, 0);
+        let v = self.swap(v);
+        self.b.ins().jump(done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(done);
+        Val::new(self.b.block_params(done)[0])
+    }
+
+    pub(crate) fn emit_store<T: Scalar>(&mut self, ea: Ea<Val<u64>>, v: Val<T>) {
+        let probe = self.probe_tlb(ea.address.value, T::BYTES, layout::TLB_WRITE);
+        let (hot, cold, done) = self.fork(None);
+        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
+        self.b.switch_to_block(cold);
+        self.put(v.value, self.frame, offset_of!(Frame, value));
+        self.slow(offset_of!(Frame, store), ea, T::BYTES);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(hot);
+        let swapped = self.swap(v.value);
+        self.put(swapped, probe.host, 0);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+    }
+
+    /// Access exceptions of a store, before anything is stored.
+    pub(crate) fn emit_probe(&mut self, ea: Ea<Val<u64>>, length: u64) {
+        let probe = self.probe_tlb(ea.address.value, length, layout::TLB_WRITE);
+        let (hot, cold, done) = self.fork(None);
+        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
+        self.b.switch_to_block(cold);
+        self.slow(offset_of!(Frame, probe), ea, length);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(hot);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+    }
+
+    /// Compare and swap: the value found, and whether it was replaced. Left to the interpreter when not aligned.
+    pub(crate) fn emit_compare_and_swap<T: Scalar>(
+        &mut self,
+        ea: Ea<Val<u64>>,
+        expected: Val<T>,
+        new: Val<T>,
+    ) -> Result<(Value, Value), Exit> {
+        if T::BYTES > 1 {
+            let low = self.b.ins().band_imm_u(ea.address.value, T::BYTES as i64 - 1);
+            self.exit_if_not_zero(low);
+        }
+        let probe = self.probe_tlb(ea.address.value, 1, layout::TLB_WRITE);
+        let (hot, cold, done) = self.fork(Some(types::I64));
+        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
+        self.b.switch_to_block(cold);
+        self.slow(offset_of!(Frame, host), ea, T::BYTES);
+        let host = self.get(types::I64, self.frame, offset_of!(Frame, value));
+        self.b.ins().jump(done, &[BlockArg::Value(host)]);
+        self.b.switch_to_block(hot);
+        self.b.ins().jump(done, &[BlockArg::Value(probe.host)]);
+        self.b.switch_to_block(done);
+        let host = self.b.block_params(done)[0];
+        let (old, new) = (self.swap(expected.value), self.swap(new.value));
+        let found = self.b.ins().atomic_cas(MemFlagsData::trusted(), host, old, new);
+        let swapped = self.b.ins().icmp(IntCC::Equal, found, old);
+        Ok((self.swap(found), swapped))
+    }
+
+    /// Blocks for a hit, for a miss, and for what follows with an optional result.
+    fn fork(&mut self, result: Option<Type>) -> (Block, Block, Block) {
+        let (hot, cold, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        if let Some(ty) = result {
+            self.b.append_block_param(done, ty);
+        }
+        (hot, cold, done)
+    }
+}

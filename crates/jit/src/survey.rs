@@ -1,0 +1,279 @@
+//! A machine that computes nothing and takes notes: running an instruction's semantics over it tells what the instruction
+//! reads, writes and may do, before any code is emitted. So there is no table of effects to keep true.
+//! Source: docs/engine-pattern.md.
+
+use softsie_cpu::{Exit, Handler, ProgramCode, Scalar};
+use softsie_exec::{Ea, Machine, VectorOp};
+use softsie_isa::Operands;
+
+use crate::mode::Mode;
+use crate::registers::Set;
+
+/// What an instruction does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Survey {
+    mode: Mode,
+    /// Virtual address of the page.
+    base: u64,
+    /// General registers of which anything is read or written.
+    pub(crate) used: Set,
+    /// Those written.
+    pub(crate) written: Set,
+    /// Those of which bits 0-31 are read or written.
+    pub(crate) full: Set,
+    pub(crate) reads_cc: bool,
+    pub(crate) sets_cc: bool,
+    /// May leave in the middle.
+    pub(crate) exits: bool,
+    /// Target of a relative branch that may be taken.
+    pub(crate) target: Option<u64>,
+    /// A branch that is always taken.
+    pub(crate) ends: bool,
+    /// The emitter cannot do it.
+    pub(crate) declined: bool,
+}
+
+impl Survey {
+    pub(crate) fn new(mode: Mode, base: u64) -> Survey {
+        Survey {
+            mode,
+            base,
+            used: Set::default(),
+            written: Set::default(),
+            full: Set::default(),
+            reads_cc: false,
+            sets_cc: false,
+            exits: false,
+            target: None,
+            ends: false,
+            declined: false,
+        }
+    }
+
+    fn register<T: Scalar>(&mut self, r: u8) {
+        self.used.add(r);
+        if T::BITS == 64 {
+            self.full.add(r);
+        }
+        // Pairs are asked for one by one.
+        self.declined |= T::BITS > 64;
+    }
+
+    fn may_exit(&mut self) -> Result<(), Exit> {
+        self.exits = true;
+        Ok(())
+    }
+
+    /// Widths for which the emitter has the operation.
+    fn only<T: Scalar>(&mut self, widths: &[u32]) {
+        self.declined |= !widths.contains(&T::BITS);
+    }
+}
+
+/// The emitter's answers have the same `Result`s: an instruction that fails for certain ends its region.
+impl Machine for Survey {
+    type Val<T: Scalar> = ();
+    /// Known at translation time, or not.
+    type Cond = Option<bool>;
+
+    fn imm<T: Scalar>(&mut self, _: T) {}
+    fn gr<T: Scalar>(&mut self, r: u8) {
+        self.register::<T>(r);
+    }
+    fn set_gr<T: Scalar>(&mut self, r: u8, (): ()) {
+        self.register::<T>(r);
+        self.written.add(r);
+    }
+    fn gr_high(&mut self, r: u8) {
+        self.register::<u64>(r);
+    }
+    fn set_gr_high(&mut self, r: u8, (): ()) {
+        self.set_gr::<u64>(r, ());
+    }
+    fn set_gr_address(&mut self, r: u8, (): ()) {
+        if self.mode.address_mask() == u64::MAX { self.set_gr::<u64>(r, ()) } else { self.set_gr::<u32>(r, ()) }
+    }
+    fn ar(&mut self, _: u8) {}
+    fn set_ar(&mut self, _: u8, (): ()) {}
+    fn fr<T: Scalar>(&mut self, _: u8) {}
+    fn set_fr<T: Scalar>(&mut self, _: u8, (): ()) {}
+    fn vr(&mut self, _: u8) {}
+    fn set_vr(&mut self, _: u8, (): ()) {}
+
+    fn zext<F: Scalar, T: Scalar>(&mut self, (): ()) {}
+    fn sext<F: Scalar, T: Scalar>(&mut self, (): ()) {}
+    fn trunc<F: Scalar, T: Scalar>(&mut self, (): ()) {}
+
+    fn add<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn sub<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn mul<T: Scalar>(&mut self, (): (), (): ()) {
+        self.only::<T>(&[16, 32, 64, 128]);
+    }
+    fn add_signed<T: Scalar>(&mut self, (): (), (): ()) -> ((), Option<bool>) {
+        ((), None)
+    }
+    fn sub_signed<T: Scalar>(&mut self, (): (), (): ()) -> ((), Option<bool>) {
+        ((), None)
+    }
+    fn mul_signed<T: Scalar>(&mut self, (): (), (): ()) -> ((), Option<bool>) {
+        self.only::<T>(&[32, 64]);
+        ((), None)
+    }
+    fn add_carry<T: Scalar>(&mut self, (): (), (): ()) -> ((), Option<bool>) {
+        ((), None)
+    }
+    fn sub_borrow<T: Scalar>(&mut self, (): (), (): ()) -> ((), Option<bool>) {
+        ((), None)
+    }
+    fn and<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn or<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn xor<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn not<T: Scalar>(&mut self, (): ()) {}
+    fn shl<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn shr<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn sar<T: Scalar>(&mut self, (): (), (): ()) {}
+    fn rotl<T: Scalar>(&mut self, (): (), (): ()) {
+        self.only::<T>(&[32, 64]);
+    }
+    fn leading_zeros<T: Scalar>(&mut self, (): ()) {
+        self.only::<T>(&[32, 64]);
+    }
+    fn trailing_zeros<T: Scalar>(&mut self, (): ()) {
+        self.only::<T>(&[32, 64]);
+    }
+    fn count_ones<T: Scalar>(&mut self, (): ()) {
+        self.only::<T>(&[8, 16, 32, 64]);
+    }
+    fn swap_bytes<T: Scalar>(&mut self, (): ()) {}
+
+    fn eq<T: Scalar>(&mut self, (): (), (): ()) -> Option<bool> {
+        None
+    }
+    fn lt_signed<T: Scalar>(&mut self, (): (), (): ()) -> Option<bool> {
+        None
+    }
+    fn lt<T: Scalar>(&mut self, (): (), (): ()) -> Option<bool> {
+        None
+    }
+    fn known(&mut self, c: bool) -> Option<bool> {
+        Some(c)
+    }
+    fn not_cond(&mut self, c: Option<bool>) -> Option<bool> {
+        c.map(|c| !c)
+    }
+    fn both(&mut self, _: Option<bool>, _: Option<bool>) -> Option<bool> {
+        None
+    }
+    fn either(&mut self, _: Option<bool>, _: Option<bool>) -> Option<bool> {
+        None
+    }
+    fn select<T: Scalar>(&mut self, _: Option<bool>, (): (), (): ()) {}
+
+    fn cc_zero<T: Scalar>(&mut self, (): ()) {
+        self.sets_cc = true;
+    }
+    fn cc_signed<T: Scalar>(&mut self, (): ()) {
+        self.sets_cc = true;
+    }
+    fn cc_signed_overflow<T: Scalar>(&mut self, (): (), _: Option<bool>) {
+        self.sets_cc = true;
+    }
+    fn cc_add_logical<T: Scalar>(&mut self, (): (), _: Option<bool>) {
+        self.sets_cc = true;
+    }
+    fn cc_subtract_logical<T: Scalar>(&mut self, (): (), _: Option<bool>) {
+        self.sets_cc = true;
+    }
+    fn cc_compare_signed<T: Scalar>(&mut self, (): (), (): ()) {
+        self.sets_cc = true;
+    }
+    fn cc_compare<T: Scalar>(&mut self, (): (), (): ()) {
+        self.sets_cc = true;
+    }
+    fn cc_test_under_mask<T: Scalar>(&mut self, (): (), _: T, _: bool) {
+        self.sets_cc = true;
+    }
+    fn set_cc(&mut self, (): ()) {
+        self.sets_cc = true;
+    }
+    fn cc(&mut self) {
+        self.reads_cc = true;
+    }
+    fn cc_is(&mut self, mask: u8) -> Option<bool> {
+        match mask & 15 {
+            0 => Some(false),
+            15 => Some(true),
+            _ => {
+                self.reads_cc = true;
+                None
+            }
+        }
+    }
+
+    fn wrap(&mut self, (): ()) {}
+    fn load<T: Scalar>(&mut self, _: Ea<()>) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn store<T: Scalar>(&mut self, _: Ea<()>, (): ()) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn probe_store(&mut self, _: Ea<()>, _: u64) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn load_relative<T: Scalar>(&mut self, _: &Operands) -> Result<(), Exit> {
+        self.declined |= !self.mode.operands_beside_instructions();
+        self.may_exit()
+    }
+    fn compare_and_swap<T: Scalar>(&mut self, _: Ea<()>, (): (), (): ()) -> Result<((), Option<bool>), Exit> {
+        self.only::<T>(&[8, 16, 32, 64]);
+        self.exits = true;
+        Ok(((), None))
+    }
+    fn raise_if(&mut self, _: Option<bool>, _: ProgramCode) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn fixed_point_overflow(&mut self, _: Option<bool>) -> Result<(), Exit> {
+        self.exits |= self.mode.fixed_point_overflow();
+        Ok(())
+    }
+
+    fn relative_address(&mut self, _: &Operands) {}
+    fn next_sequential(&mut self, _: &Operands) {}
+    fn set_link(&mut self, r: u8, _: &Operands) {
+        self.set_gr_address(r, ());
+    }
+    fn branch_if(&mut self, c: Option<bool>, (): ()) -> Result<(), Exit> {
+        self.ends = c == Some(true);
+        self.may_exit()
+    }
+    fn branch_relative_if(&mut self, c: Option<bool>, o: &Operands) -> Result<(), Exit> {
+        self.ends = c == Some(true);
+        if c != Some(false) {
+            self.target = Some(relative_target(self.mode, self.base, o));
+        }
+        self.may_exit()
+    }
+
+    fn require_supervisor(&mut self) -> Result<(), Exit> {
+        if self.mode.problem_state() { Err(Exit::PRIVILEGED_OPERATION) } else { Ok(()) }
+    }
+    fn require_vector(&mut self) -> Result<(), Exit> {
+        if self.mode.vector() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
+    }
+    fn require_afp(&mut self, _: u8) -> Result<(), Exit> {
+        if self.mode.afp() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
+    }
+    fn serialize(&mut self) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn vector(&mut self, _: VectorOp, _: u8, (): (), (): ()) {}
+    fn call(&mut self, _: Handler, _: &Operands) -> Result<(), Exit> {
+        self.declined = true;
+        Ok(())
+    }
+}
+
+/// Where a relative branch of a region goes.
+pub(crate) fn relative_target(mode: Mode, base: u64, o: &Operands) -> u64 {
+    base.wrapping_add(u64::from(o.page_offset())).wrapping_add(o.relative() as u64) & mode.address_mask()
+}
