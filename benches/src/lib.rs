@@ -1,1 +1,147 @@
-//! x
+//! Guest loops that stand for kinds of code, ready to be run by either engine.
+//! May depend on everything; nothing depends on it. Truth of the results: each loop checks its own.
+
+use softsie_cpu::{Cpu, Psw};
+use softsie_exec::{Leave, NoObserver, run};
+use softsie_jit::Engine;
+use softsie_tests::Bare;
+
+const CODE: u64 = 0x2000;
+const TABLE: u64 = 0x3000;
+const SOURCE: u64 = 0x2_0000;
+const TARGET: u64 = 0x9_0000;
+/// Bytes that the loops work on.
+const LENGTH: u64 = 0x6_0000;
+/// Where the PSW is that ends a loop.
+const WAIT: u64 = 0x200;
+
+/// A kind of code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loop {
+    /// CRC-32, a table look-up for each byte: eight instructions, two of them fetches.
+    Crc,
+    /// Doublewords copied one by one.
+    Copy,
+    /// A function called each time, with a branch in it that goes either way.
+    Calls,
+}
+
+impl Loop {
+    /// All of them.
+    pub const ALL: [Loop; 3] = [Loop::Crc, Loop::Copy, Loop::Calls];
+
+    /// The program.
+    fn text(self) -> &'static str {
+        match self {
+            Loop::Crc => {
+                "again: llgc %r1,0(%r2)\n xr %r1,%r3\n llgcr %r1,%r1\n sllg %r1,%r1,2\n srl %r3,8\n x %r3,0(%r1,%r4)\n\
+                 la %r2,1(%r2)\n brctg %r5,again\n lpswe 0x200"
+            }
+            Loop::Copy => {
+                "again: lg %r1,0(%r2)\n stg %r1,0(%r3)\n la %r2,8(%r2)\n la %r3,8(%r3)\n brctg %r5,again\n lpswe 0x200"
+            }
+            Loop::Calls => {
+                "again: lgr %r2,%r5\n brasl %r14,half\n agr %r6,%r2\n brctg %r5,again\n lpswe 0x200\n\
+                 half: tmll %r2,1\n jne odd\n srlg %r2,%r2,1\n br %r14\n odd: aghi %r2,1\n br %r14"
+            }
+        }
+    }
+
+    fn rounds(self) -> u64 {
+        match self {
+            Loop::Crc => LENGTH,
+            Loop::Copy => LENGTH / 8,
+            Loop::Calls => 100_000,
+        }
+    }
+}
+
+fn crc_table() -> [u32; 256] {
+    std::array::from_fn(|n| (0..8).fold(n as u32, |c, _| if c & 1 != 0 { 0xEDB8_8320 ^ c >> 1 } else { c >> 1 }))
+}
+
+fn source() -> Vec<u8> {
+    (0..LENGTH as u32).map(|i| (i * 7 + (i >> 8)) as u8).collect()
+}
+
+/// A CPU with a loop in storage.
+pub struct Subject {
+    bare: Bare,
+    which: Loop,
+}
+
+impl Subject {
+    /// The loop ready to be run.
+    ///
+    /// # Panics
+    /// The program does not assemble or does not fit.
+    #[allow(clippy::expect_used)] // a bench that cannot be set up has nothing to tell
+    pub fn new(which: Loop) -> Subject {
+        let mut bare = Bare::new();
+        let text = softsie_isa::assemble(which.text(), CODE).expect("the loop assembles");
+        let cpu = &mut bare.cpu;
+        let mut write = |at: u64, bytes: &[u8]| cpu.write_absolute(at, bytes).expect("the loop fits into storage");
+        write(CODE, &text);
+        write(WAIT, &0x0002_0001_8000_0000u64.to_be_bytes());
+        write(WAIT + 8, &0xAAAAu64.to_be_bytes());
+        write(SOURCE, &source());
+        let table: Vec<u8> = crc_table().iter().flat_map(|e| e.to_be_bytes()).collect();
+        write(TABLE, &table);
+        Subject { bare, which }
+    }
+
+    /// Puts the registers back to the start.
+    fn rewind(&mut self) -> &mut Cpu {
+        let cpu = &mut self.bare.cpu;
+        cpu.gr = [0; 16];
+        cpu.gr[2] = SOURCE;
+        cpu.gr[5] = self.which.rounds();
+        match self.which {
+            Loop::Crc => (cpu.gr[3], cpu.gr[4]) = (0xFFFF_FFFF, TABLE),
+            Loop::Copy => cpu.gr[3] = TARGET,
+            Loop::Calls => {}
+        }
+        cpu.set_psw(Psw::new(0x1_8000_0000, CODE));
+        cpu
+    }
+
+    /// Runs the loop once, by the interpreter or an engine; the number of instructions.
+    ///
+    /// # Panics
+    /// The loop did not end as it should.
+    pub fn run(&mut self, engine: Option<&mut Engine>) -> u64 {
+        let cpu = self.rewind();
+        let before = cpu.statistics.instructions;
+        cpu.start_running();
+        let leave = match engine {
+            Some(engine) => engine.run(cpu),
+            None => run(cpu, &mut NoObserver),
+        };
+        cpu.stop_running();
+        assert_eq!((leave, cpu.psw.address), (Leave::Wait, 0xAAAA), "the loop ends by loading a wait PSW");
+        cpu.statistics.instructions - before
+    }
+
+    /// Whether the last run's result is right.
+    pub fn is_right(&mut self) -> bool {
+        let gr = self.bare.cpu.gr;
+        match self.which {
+            Loop::Crc => {
+                let table = crc_table();
+                let crc = source().iter().fold(!0u32, |c, b| table[usize::from(c as u8 ^ b)] ^ c >> 8);
+                gr[3] as u32 == crc
+            }
+            Loop::Copy => {
+                let storage = self.bare.storage();
+                storage[TARGET as usize..(TARGET + LENGTH) as usize] == source()[..]
+            }
+            // Half of each number, rounded up by one when odd: an odd n gives n + 1.
+            Loop::Calls => gr[6] == (1..=100_000u64).map(|n| if n % 2 != 0 { n + 1 } else { n / 2 }).sum(),
+        }
+    }
+
+    /// The CPU at the loop's start, for listings.
+    pub fn at_start(&mut self) -> &mut Cpu {
+        self.rewind()
+    }
+}

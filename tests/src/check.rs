@@ -12,15 +12,23 @@ const EXECUTE: u64 = 0x0F00;
 const TABLES: u64 = 0xF_0000;
 const NEW_PSW: u64 = 0xE_0000;
 
-/// Runs a case, directly and (when it says so) through EXECUTE.
+/// Runs a case by the interpreter, directly and (when it says so) through EXECUTE.
 ///
 /// # Errors
 /// What differs, for a person.
 pub fn check(case: &Case) -> Result<(), String> {
+    check_with(case, &mut Bare::step)
+}
+
+/// Like [`check`], with `step` to execute the one instruction.
+///
+/// # Errors
+/// What differs, for a person.
+pub fn check_with(case: &Case, step: &mut dyn FnMut(&mut Bare) -> Step) -> Result<(), String> {
     let told = |how: &str, e: String| format!("{}: {}{how}: {}: {e}", case.place, case.op.mnemonic(), case.title);
-    once(case, None).map_err(|e| told("", e))?;
+    once(case, None, step).map_err(|e| told("", e))?;
     if let Some(bits) = case.execute {
-        once(case, Some(bits)).map_err(|e| told(" through EXECUTE", e))?;
+        once(case, Some(bits), step).map_err(|e| told(" through EXECUTE", e))?;
     }
     Ok(())
 }
@@ -84,8 +92,12 @@ fn apply(cpu: &mut Cpu, name: &str, value: &str) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Identity mapping of storage, but for the pages named.
-fn build_tables(cpu: &mut Cpu, absent: &[u64], readonly: &[u64]) -> Result<(), String> {
+/// Turns DAT on with an identity mapping of storage, but for the pages named: those in `absent` do not translate, those in
+/// `readonly` are protected.
+///
+/// # Errors
+/// The tables do not fit.
+pub fn build_tables(cpu: &mut Cpu, absent: &[u64], readonly: &[u64]) -> Result<(), String> {
     let mut put = |address: u64, value: u64| {
         cpu.write_absolute(address, &value.to_be_bytes()).map_err(|_| "tables outside storage".to_owned())
     };
@@ -131,7 +143,7 @@ fn special(c: &Cpu) -> [u64; 4] {
     [c.clock_comparator, u64::from(c.todpr), c.program_parameter, c.breaking_event_address]
 }
 
-fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
+fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Step) -> Result<(), String> {
     let mut bare = Bare::new();
     let cpu = &mut bare.cpu;
     cpu.cr[0] = 0x6_00E0;
@@ -183,7 +195,7 @@ fn once(case: &Case, execute: Option<u8>) -> Result<(), String> {
     cpu.flush_tlb();
     cpu.set_psw(cpu.current_psw());
     let mut expected = picture(&mut bare);
-    let step = bare.step();
+    let step = step(&mut bare);
     let mut actual = picture(&mut bare);
 
     // What should be there now.

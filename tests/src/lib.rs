@@ -8,5 +8,5 @@ mod hostile;
 
 pub use bare::{Bare, Step};
 pub use case::{Case, Kind, parse};
-pub use check::check;
+pub use check::{build_tables, check, check_with};
 pub use hostile::run_hostile_guest;

@@ -16,6 +16,8 @@ pub const VR: usize = offset_of!(Cpu, vr);
 pub const CC: usize = offset_of!(Cpu, cc);
 /// Instruction address of the PSW.
 pub const PSW_ADDRESS: usize = offset_of!(Cpu, psw.address);
+/// The byte of the PSW whose right half is the program mask.
+pub const PROGRAM_MASK: usize = offset_of!(Cpu, psw.mask) + 5;
 /// Breaking-event address.
 pub const BREAKING_EVENT_ADDRESS: usize = offset_of!(Cpu, breaking_event_address);
 /// Counter of executed instructions.

@@ -3,14 +3,14 @@
 
 use std::marker::PhantomData;
 
-
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{
-    Block, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Type, Value, types,
+    AtomicRmwOp, Block, BlockArg, Endianness, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Type, Value,
+    types,
 };
 use cranelift_frontend::FunctionBuilder;
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar, layout};
-use softsie_exec::{Ea, Machine, VectorOp};
+use softsie_exec::{Ea, Machine, Update, VectorOp, VectorOp1, VectorOp3, VectorShift};
 use softsie_isa::Operands;
 
 use crate::cc::{Cc, Kind};
@@ -308,13 +308,18 @@ impl Emit<'_> {
         if fits {
             return Val::new(f(self, a.value, amount.value));
         }
-        let wide = if signed {
-            self.b.ins().sextend(types::I64, a.value)
-        } else {
-            self.b.ins().uextend(types::I64, a.value)
-        };
+        let wide =
+            if signed { self.b.ins().sextend(types::I64, a.value) } else { self.b.ins().uextend(types::I64, a.value) };
         let v = f(self, wide, amount.value);
         Val::new(self.b.ins().ireduce(ty::<T>(), v))
+    }
+
+    /// Goes on only when `c`; else to `otherwise`.
+    fn only_if(&mut self, c: Cond, otherwise: Block, arguments: &[BlockArg]) {
+        let c = self.byte(c);
+        let then = self.b.create_block();
+        self.b.ins().brif(c, then, &[], otherwise, arguments);
+        self.b.switch_to_block(then);
     }
 
     /// Whether a signed sum or difference overflowed, for widths without an instruction for it: both of `x` and `y` have
@@ -446,6 +451,14 @@ impl Machine for Emit<'_> {
         self.zext::<F, T>(v)
     }
 
+    fn join(&mut self, high: Val<u64>, low: Val<u64>) -> Val<u128> {
+        Val::new(self.b.ins().iconcat(low.value, high.value))
+    }
+    fn split(&mut self, v: Val<u128>) -> (Val<u64>, Val<u64>) {
+        let (low, high) = self.b.ins().isplit(v.value);
+        (Val::new(high), Val::new(low))
+    }
+
     fn add<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         Val::new(self.b.ins().iadd(a.value, b.value))
     }
@@ -496,6 +509,13 @@ impl Machine for Emit<'_> {
     }
     fn not<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
         Val::new(self.b.ins().bnot(a.value))
+    }
+    // Hosts trap where the architecture has its own exceptions: division is left to handlers.
+    fn div_rem<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Val<T>) {
+        (a, b)
+    }
+    fn div_rem_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Val<T>) {
+        (a, b)
     }
     fn shl<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
         self.shift(a, amount, false, |m, a, n| m.b.ins().ishl(a, n))
@@ -615,6 +635,35 @@ impl Machine for Emit<'_> {
         self.emit_store(ea, v);
         Ok(())
     }
+    fn load_if<T: Scalar>(&mut self, c: Cond, ea: Ea<Val<u64>>, otherwise: Val<T>) -> Result<Val<T>, Exit> {
+        let done = self.b.create_block();
+        self.b.append_block_param(done, ty::<T>());
+        self.only_if(c, done, &[otherwise.value.into()]);
+        let v = self.emit_load::<T>(ea);
+        self.b.ins().jump(done, &[v.value.into()]);
+        self.b.switch_to_block(done);
+        Ok(Val::new(self.b.block_params(done)[0]))
+    }
+    fn store_if<T: Scalar>(&mut self, c: Cond, ea: Ea<Val<u64>>, v: Val<T>) -> Result<(), Exit> {
+        let done = self.b.create_block();
+        self.only_if(c, done, &[]);
+        self.emit_store(ea, v);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        Ok(())
+    }
+    fn update<T: Scalar>(&mut self, op: Update, ea: Ea<Val<u64>>, v: Val<T>) -> Result<Val<T>, Exit> {
+        let host = self.emit_place::<T>(ea);
+        let op = match op {
+            Update::Add => AtomicRmwOp::Add,
+            Update::And => AtomicRmwOp::And,
+            Update::Or => AtomicRmwOp::Or,
+            Update::Xor => AtomicRmwOp::Xor,
+        };
+        let v = self.swap(v.value);
+        let old = self.b.ins().atomic_rmw(ty::<T>(), MemFlagsData::trusted(), op, host, v);
+        Ok(Val::new(self.swap(old)))
+    }
     fn probe_store(&mut self, ea: Ea<Val<u64>>, length: u64) -> Result<(), Exit> {
         self.emit_probe(ea, length);
         Ok(())
@@ -623,14 +672,22 @@ impl Machine for Emit<'_> {
         let address = self.relative_address(o);
         Ok(self.emit_load(Ea { address, ar: 0 }))
     }
+    fn store_relative<T: Scalar>(&mut self, o: &Operands, v: Val<T>) -> Result<(), Exit> {
+        let address = self.relative_address(o);
+        self.emit_store(Ea { address, ar: 0 }, v);
+        Ok(())
+    }
     fn compare_and_swap<T: Scalar>(
         &mut self,
         ea: Ea<Val<u64>>,
         expected: Val<T>,
         new: Val<T>,
     ) -> Result<(Val<T>, Cond), Exit> {
-        let (found, swapped) = self.emit_compare_and_swap(ea, expected, new)?;
-        Ok((Val::new(found), Cond::Value(swapped)))
+        let host = self.emit_place::<T>(ea);
+        let (old, new) = (self.swap(expected.value), self.swap(new.value));
+        let found = self.b.ins().atomic_cas(MemFlagsData::trusted(), host, old, new);
+        let swapped = self.b.ins().icmp(IntCC::Equal, found, old);
+        Ok((Val::new(self.swap(found)), Cond::Value(swapped)))
     }
     fn raise_if(&mut self, c: Cond, code: ProgramCode) -> Result<(), Exit> {
         match c {
@@ -642,6 +699,13 @@ impl Machine for Emit<'_> {
             }
         }
         Ok(())
+    }
+    fn data_exception_if(&mut self, c: Cond, _: u8) -> Result<(), Exit> {
+        self.raise_if(c, ProgramCode::DATA)
+    }
+    fn program_mask(&mut self) -> Val<u8> {
+        let byte = self.get_cpu(types::I8, layout::PROGRAM_MASK);
+        Val::new(self.b.ins().band_imm_u(byte, 15))
     }
     fn fixed_point_overflow(&mut self, c: Cond) -> Result<(), Exit> {
         if self.mode.fixed_point_overflow() && !matches!(c, Cond::Known(false)) {
@@ -698,6 +762,10 @@ impl Machine for Emit<'_> {
         self.serialize = true;
         Ok(())
     }
+    // What the survey declines is never emitted: these results are placeholders.
+    fn vector1(&mut self, _: VectorOp1, _: u8, a: Val<u128>) -> Val<u128> {
+        a
+    }
     fn vector(&mut self, op: VectorOp, es: u8, a: Val<u128>, b: Val<u128>) -> Val<u128> {
         let lanes = match es {
             0 => types::I8X16,
@@ -707,7 +775,14 @@ impl Machine for Emit<'_> {
             _ => types::I128,
         };
         let lanes = match op {
-            VectorOp::And | VectorOp::AndComplement | VectorOp::Or | VectorOp::Xor => types::I64X2,
+            VectorOp::And
+            | VectorOp::AndComplement
+            | VectorOp::Or
+            | VectorOp::OrComplement
+            | VectorOp::Xor
+            | VectorOp::Nand
+            | VectorOp::Nor
+            | VectorOp::NotXor => types::I64X2,
             _ => lanes,
         };
         let (a, b) = match lanes {
@@ -723,6 +798,22 @@ impl Machine for Emit<'_> {
                 self.b.ins().band(a, not)
             }
             VectorOp::Or => self.b.ins().bor(a, b),
+            VectorOp::OrComplement => {
+                let not = self.b.ins().bnot(b);
+                self.b.ins().bor(a, not)
+            }
+            VectorOp::Nand => {
+                let v = self.b.ins().band(a, b);
+                self.b.ins().bnot(v)
+            }
+            VectorOp::Nor => {
+                let v = self.b.ins().bor(a, b);
+                self.b.ins().bnot(v)
+            }
+            VectorOp::NotXor => {
+                let v = self.b.ins().bxor(a, b);
+                self.b.ins().bnot(v)
+            }
             VectorOp::Xor => self.b.ins().bxor(a, b),
             VectorOp::CompareEqual => self.compare_lanes(IntCC::Equal, lanes, a, b),
             VectorOp::CompareHigh => self.compare_lanes(IntCC::SignedGreaterThan, lanes, a, b),
@@ -731,14 +822,38 @@ impl Machine for Emit<'_> {
             VectorOp::MaximumLogical => self.choose_lanes(IntCC::UnsignedGreaterThan, lanes, a, b),
             VectorOp::Minimum => self.choose_lanes(IntCC::SignedLessThan, lanes, a, b),
             VectorOp::MinimumLogical => self.choose_lanes(IntCC::UnsignedLessThan, lanes, a, b),
+            // The survey declines all others.
+            _ => a,
         };
         Val::new(if lanes == types::I128 { v } else { self.bits(types::I128, v) })
+    }
+    fn vector3(&mut self, _: VectorOp3, _: u8, a: Val<u128>, _: Val<u128>, _: Val<u128>) -> Val<u128> {
+        a
+    }
+    fn vector_shift(&mut self, _: VectorShift, _: u8, a: Val<u128>, _: Val<u32>) -> Val<u128> {
+        a
+    }
+    fn concat_shift_left(&mut self, a: Val<u128>, _: Val<u128>, _: u8) -> Val<u128> {
+        a
+    }
+    fn splat<T: Scalar>(&mut self, v: Val<T>) -> Val<u128> {
+        let lanes = match T::BITS {
+            8 => types::I8X16,
+            16 => types::I16X8,
+            32 => types::I32X4,
+            _ => types::I64X2,
+        };
+        let v = self.b.ins().splat(lanes, v.value);
+        Val::new(self.bits(types::I128, v))
+    }
+    fn element<T: Scalar>(&mut self, _: Val<u128>, _: u8) -> Val<T> {
+        self.imm(T::default())
+    }
+    fn set_element<T: Scalar>(&mut self, v: Val<u128>, _: u8, _: Val<T>) -> Val<u128> {
+        v
     }
     /// Never reached: an instruction that asks for it is run by its handler.
     fn call(&mut self, _: Handler, _: &Operands) -> Result<(), Exit> {
         Err(Exit::Stale)
     }
 }
-
-
-

@@ -43,6 +43,8 @@ pub struct Counters {
     pub entries: u64,
     /// Instructions that were given to the interpreter.
     pub interpreted: u64,
+    /// Units of interruptible instructions that were not their last.
+    pub repeated: u64,
 }
 
 /// A region as text.
@@ -128,7 +130,7 @@ impl Engine {
         }
     }
 
-    /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: after looking up.
+    /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: look up first.
     pub fn advance(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         let address = cpu.psw.address;
         if cpu.code_at(address).is_err() {
@@ -151,8 +153,8 @@ impl Engine {
         match why {
             INTERPRET => self.interpret(cpu),
             ENDED | OVERFLOW => {
-                let exit =
-                    if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
+                let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
+                self.counters.repeated += u64::from(exit == Exit::Again);
                 // SAFETY: code reports an instruction of its own region.
                 let d = unsafe { *frame.records.add(frame.record as usize) };
                 let leave = conclude(cpu, &mut NoObserver, &d.operands, Err(exit));

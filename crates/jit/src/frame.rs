@@ -173,4 +173,3 @@ extern "C" fn condition_code(cpu: &mut Cpu, frame: &mut Frame, _: u64, _: u64) -
     frame.settle_cc(cpu);
     u64::from(cpu.cc)
 }
-

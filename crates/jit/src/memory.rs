@@ -4,8 +4,8 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
-use softsie_cpu::{Exit, Scalar, TLB_ENTRIES, layout};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value, types};
+use softsie_cpu::{Scalar, TLB_ENTRIES, layout};
 use softsie_exec::Ea;
 
 use crate::emit::{Emit, Val, ty};
@@ -96,13 +96,9 @@ impl Emit<'_> {
         self.b.switch_to_block(done);
     }
 
-    /// Compare and swap: the value found, and whether it was replaced. Left to the interpreter when not aligned.
-    pub(crate) fn emit_compare_and_swap<T: Scalar>(
-        &mut self,
-        ea: Ea<Val<u64>>,
-        expected: Val<T>,
-        new: Val<T>,
-    ) -> Result<(Value, Value), Exit> {
+    /// Host address of an operand that is fetched and stored at once. Left to the interpreter when not on an integral
+    /// boundary.
+    pub(crate) fn emit_place<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Value {
         if T::BYTES > 1 {
             let low = self.b.ins().band_imm_u(ea.address.value, T::BYTES as i64 - 1);
             self.exit_if_not_zero(low);
@@ -117,11 +113,7 @@ impl Emit<'_> {
         self.b.switch_to_block(hot);
         self.b.ins().jump(done, &[BlockArg::Value(probe.host)]);
         self.b.switch_to_block(done);
-        let host = self.b.block_params(done)[0];
-        let (old, new) = (self.swap(expected.value), self.swap(new.value));
-        let found = self.b.ins().atomic_cas(MemFlagsData::trusted(), host, old, new);
-        let swapped = self.b.ins().icmp(IntCC::Equal, found, old);
-        Ok((self.swap(found), swapped))
+        self.b.block_params(done)[0]
     }
 
     /// Blocks for a hit, for a miss, and for what follows with an optional result.

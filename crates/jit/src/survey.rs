@@ -3,7 +3,7 @@
 //! Source: docs/engine-pattern.md.
 
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar};
-use softsie_exec::{Ea, Machine, VectorOp};
+use softsie_exec::{Ea, Machine, Update, VectorOp, VectorOp1, VectorOp3, VectorShift};
 use softsie_isa::Operands;
 
 use crate::mode::Mode;
@@ -31,6 +31,8 @@ pub(crate) struct Survey {
     pub(crate) ends: bool,
     /// The emitter cannot do it.
     pub(crate) declined: bool,
+    loaded: bool,
+    stored: bool,
 }
 
 impl Survey {
@@ -47,6 +49,8 @@ impl Survey {
             target: None,
             ends: false,
             declined: false,
+            loaded: false,
+            stored: false,
         }
     }
 
@@ -59,8 +63,29 @@ impl Survey {
         self.declined |= T::BITS > 64;
     }
 
+    /// An exit gives the instruction to the interpreter, which does all of it again. That is right as long as it has not
+    /// stored what depends on what it fetched.
     fn may_exit(&mut self) -> Result<(), Exit> {
         self.exits = true;
+        self.declined |= self.loaded && self.stored;
+        Ok(())
+    }
+
+    fn load_or_exit(&mut self) -> Result<(), Exit> {
+        self.may_exit()?;
+        self.loaded = true;
+        Ok(())
+    }
+
+    fn store_or_exit(&mut self) -> Result<(), Exit> {
+        self.may_exit()?;
+        self.stored = true;
+        Ok(())
+    }
+
+    fn update_or_exit(&mut self) -> Result<(), Exit> {
+        self.load_or_exit()?;
+        self.stored = true;
         Ok(())
     }
 
@@ -104,6 +129,11 @@ impl Machine for Survey {
     fn sext<F: Scalar, T: Scalar>(&mut self, (): ()) {}
     fn trunc<F: Scalar, T: Scalar>(&mut self, (): ()) {}
 
+    fn join(&mut self, (): (), (): ()) {}
+    fn split(&mut self, (): ()) -> ((), ()) {
+        ((), ())
+    }
+
     fn add<T: Scalar>(&mut self, (): (), (): ()) {}
     fn sub<T: Scalar>(&mut self, (): (), (): ()) {}
     fn mul<T: Scalar>(&mut self, (): (), (): ()) {
@@ -129,6 +159,14 @@ impl Machine for Survey {
     fn or<T: Scalar>(&mut self, (): (), (): ()) {}
     fn xor<T: Scalar>(&mut self, (): (), (): ()) {}
     fn not<T: Scalar>(&mut self, (): ()) {}
+    fn div_rem<T: Scalar>(&mut self, (): (), (): ()) -> ((), ()) {
+        self.declined = true;
+        ((), ())
+    }
+    fn div_rem_signed<T: Scalar>(&mut self, (): (), (): ()) -> ((), ()) {
+        self.declined = true;
+        ((), ())
+    }
     fn shl<T: Scalar>(&mut self, (): (), (): ()) {}
     fn shr<T: Scalar>(&mut self, (): (), (): ()) {}
     fn sar<T: Scalar>(&mut self, (): (), (): ()) {}
@@ -212,26 +250,46 @@ impl Machine for Survey {
 
     fn wrap(&mut self, (): ()) {}
     fn load<T: Scalar>(&mut self, _: Ea<()>) -> Result<(), Exit> {
-        self.may_exit()
+        self.load_or_exit()
     }
     fn store<T: Scalar>(&mut self, _: Ea<()>, (): ()) -> Result<(), Exit> {
-        self.may_exit()
+        self.store_or_exit()
+    }
+    fn load_if<T: Scalar>(&mut self, _: Option<bool>, _: Ea<()>, (): ()) -> Result<(), Exit> {
+        self.load_or_exit()
+    }
+    fn store_if<T: Scalar>(&mut self, _: Option<bool>, _: Ea<()>, (): ()) -> Result<(), Exit> {
+        self.store_or_exit()
+    }
+    fn update<T: Scalar>(&mut self, op: Update, _: Ea<()>, (): ()) -> Result<(), Exit> {
+        self.only::<T>(&[8, 16, 32, 64]);
+        // Hosts add in their own byte order only.
+        self.declined |= op == Update::Add && T::BITS > 8;
+        self.update_or_exit()
     }
     fn probe_store(&mut self, _: Ea<()>, _: u64) -> Result<(), Exit> {
         self.may_exit()
     }
     fn load_relative<T: Scalar>(&mut self, _: &Operands) -> Result<(), Exit> {
         self.declined |= !self.mode.operands_beside_instructions();
-        self.may_exit()
+        self.load_or_exit()
+    }
+    fn store_relative<T: Scalar>(&mut self, _: &Operands, (): ()) -> Result<(), Exit> {
+        self.declined |= !self.mode.operands_beside_instructions();
+        self.store_or_exit()
     }
     fn compare_and_swap<T: Scalar>(&mut self, _: Ea<()>, (): (), (): ()) -> Result<((), Option<bool>), Exit> {
         self.only::<T>(&[8, 16, 32, 64]);
-        self.exits = true;
+        self.update_or_exit()?;
         Ok(((), None))
     }
     fn raise_if(&mut self, _: Option<bool>, _: ProgramCode) -> Result<(), Exit> {
         self.may_exit()
     }
+    fn data_exception_if(&mut self, _: Option<bool>, _: u8) -> Result<(), Exit> {
+        self.may_exit()
+    }
+    fn program_mask(&mut self) {}
     fn fixed_point_overflow(&mut self, _: Option<bool>) -> Result<(), Exit> {
         self.exits |= self.mode.fixed_point_overflow();
         Ok(())
@@ -266,11 +324,58 @@ impl Machine for Survey {
     fn serialize(&mut self) -> Result<(), Exit> {
         self.may_exit()
     }
-    fn vector(&mut self, _: VectorOp, _: u8, (): (), (): ()) {}
+    fn vector1(&mut self, _: VectorOp1, _: u8, (): ()) {
+        self.declined = true;
+    }
+    fn vector(&mut self, op: VectorOp, _: u8, (): (), (): ()) {
+        self.declined |= !emits_vector(op);
+    }
+    fn vector3(&mut self, _: VectorOp3, _: u8, (): (), (): (), (): ()) {
+        self.declined = true;
+    }
+    fn vector_shift(&mut self, _: VectorShift, _: u8, (): (), (): ()) {
+        self.declined = true;
+    }
+    fn concat_shift_left(&mut self, (): (), (): (), _: u8) {
+        self.declined = true;
+    }
+    fn splat<T: Scalar>(&mut self, (): ()) {
+        self.declined |= T::BITS > 64;
+    }
+    fn element<T: Scalar>(&mut self, (): (), _: u8) {
+        self.declined = true;
+    }
+    fn set_element<T: Scalar>(&mut self, (): (), _: u8, (): ()) {
+        self.declined = true;
+    }
     fn call(&mut self, _: Handler, _: &Operands) -> Result<(), Exit> {
         self.declined = true;
         Ok(())
     }
+}
+
+/// The vector operations that the emitter has.
+fn emits_vector(op: VectorOp) -> bool {
+    use VectorOp::*;
+    matches!(
+        op,
+        Add | Subtract
+            | And
+            | AndComplement
+            | Or
+            | OrComplement
+            | Xor
+            | Nand
+            | Nor
+            | NotXor
+            | CompareEqual
+            | CompareHigh
+            | CompareHighLogical
+            | Maximum
+            | MaximumLogical
+            | Minimum
+            | MinimumLogical
+    )
 }
 
 /// Where a relative branch of a region goes.

@@ -1,0 +1,377 @@
+//! The emitted code against the case files and against the interpreter.
+//! Source: `cases/README.md`; the promise that both engines run one semantics (docs/engine-pattern.md).
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use softsie_cpu::{Lowcore, ProgramCode, Psw};
+use softsie_exec::{Leave, NoObserver, run};
+use softsie_isa::assemble;
+use softsie_jit::{Engine, Optimization};
+use softsie_tests::{Bare, Case, Step, build_tables, check_with, parse};
+
+fn engine() -> Engine {
+    Engine::new(Optimization::None).unwrap()
+}
+
+/// Executes one instruction by the engine.
+fn step(engine: &mut Engine, bare: &mut Bare) -> Step {
+    // Another CPU's regions are not this one's.
+    engine.clear();
+    let cpu = &mut bare.cpu;
+    cpu.start_running();
+    let interruptions = cpu.statistics.program_interruptions;
+    let leave = loop {
+        let repeated = engine.counters().repeated;
+        let result = engine.advance(cpu).flatten();
+        if result.is_some() || engine.counters().repeated == repeated {
+            break result;
+        }
+    };
+    cpu.stop_running();
+    cpu.attention().take(!0);
+    if cpu.statistics.program_interruptions != interruptions {
+        let mut code = [0; 2];
+        cpu.read_absolute(cpu.prefix + Lowcore::PROGRAM_CODE, &mut code).unwrap();
+        return Step::Program(ProgramCode(u16::from_be_bytes(code)));
+    }
+    match leave {
+        None | Some(Leave::Wait) => Step::Done,
+        Some(Leave::Instruction { .. }) => Step::Intercepted,
+        Some(other) => Step::Left(other),
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut cases = Vec::new();
+    for file in fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()) {
+        if file.extension().is_some_and(|e| e == "case") {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            cases.extend(parse(&name, &fs::read_to_string(&file).unwrap()).unwrap());
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_case_holds_in_emitted_code() {
+    let mut engine = engine();
+    engine.set_limit(1);
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        if let Err(e) = check_with(case, &mut |bare| step(&mut engine, bare)) {
+            wrong.push(e);
+        }
+    }
+    let c = engine.counters();
+    println!("{} cases, {} regions, {} of them by a call", cases.len(), c.regions, c.calls);
+    assert!(c.regions as usize >= cases.len() / 2, "most cases are compiled: {c:?}");
+    assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Instructions of which random programs are made. D is a register that may change, S any, M a storage operand with index,
+/// B one without, H, U and W immediates of 16 (signed, unsigned) and 32 bits, N a number from 0 to 63, K a mask, F a forward label.
+const TEMPLATES: &[&str] = &[
+    "ar D,S",
+    "agr D,S",
+    "sr D,S",
+    "sgr D,S",
+    "alr D,S",
+    "algr D,S",
+    "slr D,S",
+    "slgr D,S",
+    "alcr D,S",
+    "alcgr D,S",
+    "slbr D,S",
+    "slbgr D,S",
+    "ahi D,H",
+    "aghi D,H",
+    "afi D,W",
+    "agfi D,W",
+    "a D,M",
+    "ag D,M",
+    "s D,M",
+    "sg D,M",
+    "al D,M",
+    "alg D,M",
+    "cr D,S",
+    "cgr D,S",
+    "clr D,S",
+    "clgr D,S",
+    "c D,M",
+    "cg D,M",
+    "cl D,M",
+    "clg D,M",
+    "chi D,H",
+    "cghi D,H",
+    "l D,M",
+    "lg D,M",
+    "lgf D,M",
+    "llgf D,M",
+    "llgc D,M",
+    "lgb D,M",
+    "lh D,M",
+    "lgh D,M",
+    "llgh D,M",
+    "lrv D,M",
+    "lrvg D,M",
+    "lrvr D,S",
+    "lrvgr D,S",
+    "st D,M",
+    "stg D,M",
+    "stc D,M",
+    "sth D,M",
+    "strv D,M",
+    "strvg D,M",
+    "lr D,S",
+    "lgr D,S",
+    "ltr D,S",
+    "ltgr D,S",
+    "lcr D,S",
+    "lcgr D,S",
+    "lpr D,S",
+    "lngr D,S",
+    "lgfr D,S",
+    "llgfr D,S",
+    "lhi D,H",
+    "lghi D,H",
+    "lgfi D,W",
+    "iilf D,W",
+    "iihf D,W",
+    "la D,M",
+    "lay D,M",
+    "xr D,S",
+    "xgr D,S",
+    "nr D,S",
+    "ngr D,S",
+    "or D,S",
+    "ogr D,S",
+    "x D,M",
+    "ng D,M",
+    "xilf D,W",
+    "nihf D,W",
+    "sll D,N",
+    "srl D,N",
+    "sra D,N",
+    "sla D,N",
+    "sllg D,S,N",
+    "srlg D,S,N",
+    "srag D,S,N",
+    "rllg D,S,N",
+    "rll D,S,N",
+    "sllk D,S,N",
+    "risbg D,S,N,N,N",
+    "rosbg D,S,N,N,N",
+    "tmll D,U",
+    "tmlh D,U",
+    "tmhh D,U",
+    "tm B,7",
+    "mvi B,17",
+    "oi B,5",
+    "ni B,9",
+    "cli B,8",
+    "mvhi B,H",
+    "mvghi B,H",
+    "ic D,M",
+    "icmh D,5,B",
+    "icm D,K,B",
+    "stcm D,K,B",
+    "locr D,S,K",
+    "locgr D,S,K",
+    "brc K,F",
+    "jnz F",
+    "jl F",
+    "cgrj D,S,K,F",
+    "clrj D,S,K,F",
+    "cgij D,N,K,F",
+    "cs D,S,B",
+    "csg D,S,B",
+    "asi B,7",
+    "agsi B,-7",
+    "laa D,S,B",
+    "lan D,S,B",
+    "lao D,S,B",
+    "msr D,S",
+    "msgr D,S",
+    "msg D,M",
+    "flogr 4,S",
+    "popcnt D,S",
+    "ipm D",
+    "ear D,%a3",
+    "sar %a3,S",
+    "bras D,F",
+    "stmg D,S,B",
+    "lmg 2,5,B",
+    "stm 3,6,B",
+    "lm 6,8,B",
+    "mvc 0(9,%r12),5(%r13)",
+    "xc 0(8,%r12),0(%r12)",
+    "clc 0(4,%r12),0(%r13)",
+    "va %v1,%v2,%v3,2",
+    "vx %v3,%v1,%v2",
+    "vl %v2,B",
+    "vst %v1,B",
+    "vceqf %v4,%v1,%v2",
+    "vlvgg %v1,S,1",
+    "ahik D,S,H",
+    "aghik D,S,H",
+    "alsih D,W",
+    "stfh D,M",
+    "lfh D,M",
+    "nop",
+];
+
+/// A program text of `body` inside a loop run `rounds` times.
+fn program(body: &[(usize, [u8; 8])], rounds: u8) -> Option<Vec<u8>> {
+    let mut text = format!("lghi %r15,{rounds}\nagain:\n");
+    for (n, (template, random)) in body.iter().enumerate() {
+        let mut random = random.iter().cycle();
+        let mut take = || i32::from(*random.next().unwrap_or(&0));
+        let mut line = String::new();
+        for c in TEMPLATES[template % TEMPLATES.len()].chars() {
+            match c {
+                'D' => line += &format!("%r{}", take() % 10),
+                'S' => line += &format!("%r{}", take() % 14),
+                'M' => line += &format!("{}(%r11,%r{})", take(), 12 + take() % 2),
+                'B' => line += &format!("{}(%r{})", take(), 12 + take() % 2),
+                'H' => line += &(take() << 8 | take()).wrapping_sub(0x8000).to_string(),
+                'U' => line += &(take() << 8 | take()).to_string(),
+                'W' => line += &(take() << 23 | take() << 8 | take()).to_string(),
+                'N' => line += &(take() % 64).to_string(),
+                'K' => line += &(take() % 16).to_string(),
+                'F' => line += &format!("l{}", (n + 1 + take() as usize % 3).min(body.len())),
+                c => line.push(c),
+            }
+        }
+        text += &format!("l{n}: {line}\n");
+    }
+    text += &format!("l{}: brctg %r15,again\nlpswe 0x200\n", body.len());
+    assemble(&text, 0x2000).ok()
+}
+
+/// Everything a guest can see at the end, and the number of instructions.
+type End = (Leave, [u64; 16], [u32; 16], [u128; 32], Psw, u64, u64, Vec<u8>);
+
+fn execute(text: &[u8], registers: &[u64; 14], mask: u64, engine: Option<&mut Engine>) -> End {
+    let mut bare = Bare::new();
+    let cpu = &mut bare.cpu;
+    cpu.gr[..14].copy_from_slice(registers);
+    for n in 0..16 {
+        cpu.vr[n] = u128::from(registers[n % 14]) << 64 | u128::from(registers[(n + 3) % 14]);
+    }
+    cpu.cr[0] = 0x6_00E0;
+    cpu.psw = Psw::new(mask, 0x2000);
+    if mask & 1 << 58 != 0 {
+        cpu.psw = Psw::new(mask & !(1 << 58), 0x2000);
+        build_tables(cpu, &[0x6000], &[0x4000]).unwrap();
+    }
+    let wait = |cpu: &mut softsie_cpu::Cpu, at: u64, address: u64| {
+        cpu.write_absolute(at, &0x0002_0001_8000_0000u64.to_be_bytes()).unwrap();
+        cpu.write_absolute(at + 8, &address.to_be_bytes()).unwrap();
+    };
+    wait(cpu, 0x200, 0xAAAA);
+    wait(cpu, Lowcore::PROGRAM_NEW_PSW, 0xBBBB);
+    let data: Vec<u8> = (0..0x3000u32).map(|n| (n * 7 + (n >> 5)) as u8).collect();
+    cpu.write_absolute(0x4000, &data).unwrap();
+    cpu.write_absolute(0x2000, text).unwrap();
+    cpu.flush_tlb();
+    cpu.set_psw(cpu.current_psw());
+    cpu.start_running();
+    let leave = match engine {
+        Some(engine) => {
+            engine.clear();
+            engine.run(cpu)
+        }
+        None => run(cpu, &mut NoObserver),
+    };
+    cpu.stop_running();
+    let (gr, ar, vr, psw) = (cpu.gr, cpu.ar, cpu.vr, cpu.current_psw());
+    let (breaking, instructions) = (cpu.breaking_event_address, cpu.statistics.instructions);
+    (leave, gr, ar, vr, psw, breaking, instructions, bare.storage())
+}
+
+/// Both engines from the same start; `Err` says what differs.
+fn compare(engine: &mut Engine, text: &[u8], registers: &[u64; 14], mask: u64) -> Result<(), String> {
+    let a = execute(text, registers, mask, None);
+    let b = execute(text, registers, mask, Some(engine));
+    let mut wrong = Vec::new();
+    for n in 0..16 {
+        if a.1[n] != b.1[n] {
+            wrong.push(format!("r{n} {:x} interpreted, {:x} emitted", a.1[n], b.1[n]));
+        }
+    }
+    if (a.2, a.3) != (b.2, b.3) {
+        wrong.push("access or vector registers".to_owned());
+    }
+    if (a.0, a.4, a.5, a.6) != (b.0, b.4, b.5, b.6) {
+        wrong.push(format!("{:x?} interpreted, {:x?} emitted", (a.0, a.4, a.5, a.6), (b.0, b.4, b.5, b.6)));
+    }
+    if let Some(at) = a.7.iter().zip(&b.7).position(|(a, b)| a != b) {
+        wrong.push(format!("storage at {at:x}: {:02x} interpreted, {:02x} emitted", a.7[at], b.7[at]));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}
+
+#[test]
+fn every_template_assembles() {
+    for (n, template) in TEMPLATES.iter().enumerate() {
+        for random in [[0; 8], [1, 2, 3, 4, 5, 6, 7, 8], [255; 8]] {
+            assert!(program(&[(n, random)], 1).is_some(), "{template} {random:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn random_programs_end_alike(
+        body in prop::collection::vec((any::<usize>(), any::<[u8; 8]>()), 1..24),
+        mut registers in any::<[u64; 14]>(),
+        (rounds, edge, index, choices) in (1u8..4, 0u64..0x140, 0u64..9, any::<u8>()),
+    ) {
+        let text = program(&body, rounds).ok_or_else(|| TestCaseError::fail("does not assemble"))?;
+        registers[11] = index;
+        // One base well inside a page, one near its end, where operands run into an absent page.
+        registers[12] = if choices & 1 != 0 { 0x5100 } else { 0x4F80 };
+        registers[13] = 0x5E00 + edge;
+        for (n, r) in registers.iter_mut().enumerate().take(11) {
+            if choices >> (n % 3) & 0x20 != 0 {
+                *r = (*r as i8) as u64;
+            }
+        }
+        let mut mask = if choices & 2 != 0 { 0x1_8000_0000u64 } else { 0x8000_0000 };
+        if choices & 4 != 0 {
+            mask |= 8 << 40;
+        }
+        if choices & 0x18 != 0 {
+            mask |= 1 << 58;
+        }
+        let optimization = if choices & 0x80 != 0 { Optimization::Speed } else { Optimization::None };
+        let mut engine = Engine::new(optimization).unwrap();
+        if let Err(e) = compare(&mut engine, &text, &registers, mask) {
+            let lines: Vec<_> = body.iter().map(|b| TEMPLATES[b.0 % TEMPLATES.len()]).collect();
+            prop_assert!(false, "{e}\n{lines:?}\n{:02x?}", text);
+        }
+    }
+}
+
+#[test]
+fn a_program_that_changes_its_own_text_sees_the_change() {
+    // The loop replaces the immediate of its own LGHI in each round.
+    let text = assemble(
+        "lghi %r15,3\nlarl %r2,target\nagain: aghi %r3,5\nstc %r3,3(%r2)\ntarget: lghi %r4,1\nagr %r5,%r4\n\
+         brctg %r15,again\nlpswe 0x200\n",
+        0x2000,
+    )
+    .unwrap();
+    let mut registers = [0; 14];
+    registers[12] = 0x5100;
+    let mut engine = engine();
+    compare(&mut engine, &text, &registers, 0x1_8000_0000).unwrap();
+    let end = execute(&text, &registers, 0x1_8000_0000, Some(&mut engine));
+    assert_eq!(end.1[5], 5 + 10 + 15);
+}
