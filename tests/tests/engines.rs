@@ -1,6 +1,8 @@
 //! The emitted code against the case files and against the interpreter.
 //! Source: `cases/README.md`; the promise that both engines run one semantics (docs/engine-pattern.md).
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -84,11 +84,11 @@ impl Plan {
         let mut changed = true;
         while changed {
             changed = false;
-            for n in 0..self.items.len() {
+            for (n, target) in targets.iter().enumerate() {
                 let i = &self.items[n];
                 let after = if i.emits { i.dirty.union(i.survey.written) } else { Set::default() };
                 let next = (!i.survey.ends).then_some(n + 1);
-                for to in [next, targets[n]].into_iter().flatten() {
+                for to in [next, *target].into_iter().flatten() {
                     let Some(to) = self.items.get_mut(to) else { continue };
                     let dirty = to.dirty.union(after);
                     changed |= dirty != to.dirty;
