@@ -100,13 +100,13 @@ impl Cpu {
         self.probe(AddressSpace::Logical(ar), address, length, Access::Store)
     }
 
-    /// Host address of an operand on an integral boundary that is to be fetched and stored. It must be used before anything
+    /// Host address of an operand of `length` bytes on an integral boundary that is to be fetched and stored. It must be used before anything
     /// else of this CPU happens.
     ///
     /// # Errors
     /// The access exception.
     #[inline(always)]
-    pub fn place(&mut self, address: u64, ar: u8) -> Result<NonNull<u8>, Exit> {
+    pub fn place(&mut self, address: u64, ar: u8, length: u64) -> Result<NonNull<u8>, Exit> {
         // SAFETY: as in `load`.
         let entry = unsafe { &*self.tlb.add(Space::slot(address)) };
         if entry.write == address & !(PAGE_SIZE - 1) {
@@ -115,7 +115,9 @@ impl Cpu {
                 return Ok(p);
             }
         }
-        self.host(AddressSpace::Logical(ar), address, Access::Store)
+        let host = self.host(AddressSpace::Logical(ar), address, Access::Store)?;
+        self.stored(AddressSpace::Logical(ar), address, length);
+        Ok(host)
     }
 
     #[cold]
@@ -137,6 +139,7 @@ impl Cpu {
             let host = self.host(space, address, Access::Store)?;
             // SAFETY: the operand ends within the page that `host` points into.
             unsafe { T::write_be(host.as_ptr(), value) };
+            self.stored(space, address, T::BYTES);
             return Ok(());
         }
         let mut bytes = [0; 16];
@@ -177,6 +180,7 @@ impl Cpu {
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr().add(done), host.as_ptr(), piece) };
             done += piece;
         }
+        self.stored(space, address, bytes.len() as u64);
         Ok(())
     }
 
@@ -284,7 +288,7 @@ impl Cpu {
 
     /// The space that an address of kind `space` is in.
     fn space_key(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<SpaceKey, Exit> {
-        let real = SpaceKey { real: true, access_register: false, access_key: self.psw.key(), asce: 0 };
+        let real = SpaceKey { real: true, no_entries: false, access_key: self.psw.key(), asce: 0 };
         if space == AddressSpace::Real || !self.psw.has(PswMask::DAT) {
             return Ok(real);
         }
@@ -330,18 +334,19 @@ impl Cpu {
     /// The spaces for operands and instructions that the PSW and control registers now name become current.
     pub fn select_spaces(&mut self) {
         let key = self.psw.key();
+        let no_entries = self.per_watches_stores();
         let (fetch, data) = if self.psw.has(PswMask::DAT) {
-            let virtual_by = |asce| SpaceKey { real: false, access_register: false, access_key: key, asce };
+            let virtual_by = |asce| SpaceKey { real: false, no_entries, access_key: key, asce };
             match self.psw.address_space() {
                 AddressSpaceControl::Primary => (virtual_by(self.cr[1]), virtual_by(self.cr[1])),
                 AddressSpaceControl::Secondary => (virtual_by(self.cr[1]), virtual_by(self.cr[7])),
                 AddressSpaceControl::Home => (virtual_by(self.cr[13]), virtual_by(self.cr[13])),
                 AddressSpaceControl::AccessRegister => {
-                    (virtual_by(self.cr[1]), SpaceKey { real: false, access_register: true, access_key: key, asce: 0 })
+                    (virtual_by(self.cr[1]), SpaceKey { real: false, no_entries: true, access_key: key, asce: 0 })
                 }
             }
         } else {
-            let real = SpaceKey { real: true, access_register: false, access_key: key, asce: 0 };
+            let real = SpaceKey { real: true, no_entries, access_key: key, asce: 0 };
             (real, real)
         };
         self.fetch_space = self.select(fetch);
@@ -412,7 +417,7 @@ impl Cpu {
         }
         // A page of which part is readable by override only gets no entry; nor do instruction fetches.
         let partly = key.access_key != 0 && address < PAGE_SIZE && self.cr0().contains(Cr0::FETCH_PROTECTION_OVERRIDE);
-        if access != Access::Instruction && !partly && !key.access_register {
+        if access != Access::Instruction && !partly && !key.no_entries {
             let tag = address & !(PAGE_SIZE - 1);
             let addend = (page.host.as_ptr().expose_provenance() as u64).wrapping_sub(tag);
             // SAFETY: as above; no reference into the space is live.
@@ -510,6 +515,18 @@ impl Cpu {
         }
     }
 
+    /// How interruptions name the space: 0 primary, 1 by access register (with its number), 2 secondary, 3 home.
+    pub(crate) fn space_identification(&self, space: AddressSpace) -> (u8, u8) {
+        match (space, self.psw.address_space()) {
+            (AddressSpace::Logical(ar), AddressSpaceControl::AccessRegister)
+            | (AddressSpace::AccessRegister(ar), _) => (1, ar),
+            (AddressSpace::Secondary, _) | (AddressSpace::Logical(_), AddressSpaceControl::Secondary) => (2, 0),
+            (AddressSpace::Home, _)
+            | (AddressSpace::Logical(_) | AddressSpace::Instruction, AddressSpaceControl::Home) => (3, 0),
+            _ => (0, 0),
+        }
+    }
+
     /// Sets the parameters of an access exception.
     pub fn access_exception(
         &mut self,
@@ -519,15 +536,7 @@ impl Cpu {
         address: u64,
         access: Access,
     ) -> Exit {
-        let by_psw = self.psw.address_space();
-        let (id, ar) = match (space, by_psw) {
-            (AddressSpace::Logical(ar), AddressSpaceControl::AccessRegister)
-            | (AddressSpace::AccessRegister(ar), _) => (1, ar),
-            (AddressSpace::Secondary, _) | (AddressSpace::Logical(_), AddressSpaceControl::Secondary) => (2, 0),
-            (AddressSpace::Home, _)
-            | (AddressSpace::Logical(_) | AddressSpace::Instruction, AddressSpaceControl::Home) => (3, 0),
-            _ => (0, 0),
-        };
+        let (id, ar) = self.space_identification(space);
         // Bits 56, 60 and 61 tell the kinds of protection apart.
         let kind = match protection {
             None => 0,
@@ -537,7 +546,7 @@ impl Cpu {
             Some(Protection::Dat) => 0x04,
             Some(Protection::AccessList) => 0x0C,
         };
-        self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | kind | id;
+        self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | kind | u64::from(id);
         self.program.exception_access_id = ar;
         Exit::Program(code)
     }

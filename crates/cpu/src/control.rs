@@ -45,6 +45,18 @@ bitflags! {
         const CLOCK_COMPARATOR_SIGN = 1 << 53;
         const _ = !0;
     }
+
+    /// Control register 9: program-event recording.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Cr9: u64 {
+        /// Bits 32-39: the event masks, in the places of the PER code.
+        const EVENTS = 0xFF00_0000;
+        /// Bit 40: only branches into the designated area are monitored.
+        const BRANCH_ADDRESS = 1 << 23;
+        /// Bit 42: only stores into marked address spaces are monitored.
+        const STORAGE_ALTERATION_SPACE = 1 << 21;
+        const _ = !0;
+    }
 }
 
 /// Fields of an address-space-control element.
@@ -53,6 +65,8 @@ pub mod asce {
     pub const ORIGIN: u64 = !0xFFF;
     /// Private-space control.
     pub const PRIVATE_SPACE: u64 = 0x100;
+    /// Storage-alteration-event control.
+    pub const STORAGE_ALTERATION_EVENT: u64 = 0x80;
     /// Space-switch-event control.
     pub const SPACE_SWITCH_EVENT: u64 = 0x40;
     /// Real-space control.

@@ -12,6 +12,7 @@ use crate::code::{CodeCache, CodePage, Dispatch};
 use crate::control::Cr0;
 use crate::interruption::ProgramData;
 use crate::model::Model;
+use crate::per::Per;
 use crate::psw::Psw;
 use crate::tlb::{Space, Spaces, TlbEntry};
 
@@ -118,6 +119,7 @@ pub struct Cpu {
     pub interceptions: Interceptions,
     /// Parameters of the program interruption being recognised.
     pub program: ProgramData,
+    pub(crate) per: Per,
     /// CPU address.
     pub address: u16,
     /// What is installed.
@@ -177,6 +179,7 @@ impl Cpu {
             timer_due: false,
             interceptions: Interceptions::default(),
             program: ProgramData::default(),
+            per: Per::default(),
             address,
             model,
             slots: storage.map(),

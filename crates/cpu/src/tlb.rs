@@ -47,8 +47,9 @@ const EMPTY_FETCH: FetchEntry = FetchEntry { tag: NO_TAG, page: std::ptr::null_m
 pub struct SpaceKey {
     /// DAT off: addresses are real. `asce` is then zero.
     pub real: bool,
-    /// Operands in access-register mode have no single space; such a key never gets entries.
-    pub access_register: bool,
+    /// Never gets entries for operands: in access-register mode, where they have no single space, and while program-event
+    /// recording watches stores, so that each takes the slow path.
+    pub no_entries: bool,
     /// The PSW key, against which storage keys are checked.
     pub access_key: u8,
     /// The address-space-control element.

@@ -96,7 +96,10 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
         if let Some(leave) = look_up(cpu) {
             return leave;
         }
-        if let Some(leave) = run_until_synchronized(cpu, observer) {
+        // Whatever turns program-event recording on ends a run.
+        let leave =
+            if cpu.per_enabled() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer) };
+        if let Some(leave) = leave {
             return leave;
         }
     }
@@ -134,6 +137,8 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
 /// Takes the program interruption `code` after an instruction of `ilc` bytes; the PSW address is already right.
 fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, ilc: u8) -> Option<Leave> {
     cpu.execute = None;
+    // Events of the same instruction are indicated by the same interruption.
+    let code = if cpu.per_end() { ProgramCode(code.0 | ProgramCode::PER.0) } else { code };
     if cpu.program_interruption(code, ilc).is_err() {
         return Some(Leave::NoLowcore);
     }
@@ -200,6 +205,9 @@ fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Optio
 /// Executes one instruction at the PSW's address, which is brought up to date. For engines that hand single instructions
 /// back to the interpreter; [`look_up`] comes first.
 pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+    if cpu.per_enabled() {
+        return step_recorded(cpu, observer);
+    }
     loop {
         let address = cpu.psw.address;
         let at = match cpu.code_at(address) {
@@ -226,6 +234,45 @@ pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
             return None;
         }
     }
+}
+
+/// Executes one instruction with program-event recording. Its text is fetched anew, so that nothing depends on decoded pages.
+#[cold]
+fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+    let address = cpu.psw.address;
+    let fetched = if address & 1 == 0 { cpu.fetch_text(address) } else { Err(Exit::SPECIFICATION) };
+    let text = match fetched {
+        Ok(text) => text,
+        Err(exit) => return fetch_exception(cpu, observer, address, exit),
+    };
+    let d = cpu.decode_text(text);
+    // The record has page offset zero: make the instruction's own address the base.
+    cpu.run_base = address;
+    let length = d.operands.length();
+    if cpu.per_begin(address) {
+        return interrupt(cpu, observer, ProgramCode::PER, length);
+    }
+    cpu.statistics.instructions += 1;
+    let result = if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) };
+    match result {
+        Err(Exit::Branch) => cpu.per_branched(cpu.next_ia & cpu.address_mask),
+        Err(Exit::PswLoaded) if is_branch(d.operands.op()) => cpu.per_branched(cpu.psw.address),
+        // The observer has stopped the run before the instruction.
+        Err(Exit::Continue) => cpu.per_discard(),
+        _ => {}
+    }
+    let leave = conclude(cpu, observer, &d.operands, result);
+    if leave.is_some() {
+        cpu.per_discard();
+    } else if cpu.per_pending() {
+        return interrupt(cpu, observer, ProgramCode::PER, length);
+    }
+    leave
+}
+
+/// Whether an instruction that has replaced the PSW counts as a branch for program-event recording. LOAD PSW does not.
+fn is_branch(op: Op) -> bool {
+    matches!(op, Op::PC | Op::PR | Op::PT | Op::PTI | Op::BSA | Op::BSG | Op::RP | Op::TRAP2 | Op::TRAP4)
 }
 
 /// What follows an instruction of the current page that ended with `result`: the PSW's address is brought up to date,
@@ -324,7 +371,8 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
             };
         }
         Exit::Program(code) => {
-            cpu.psw.address = if code.nullifies() { address } else { next };
+            // By itself a PER event is an exit only when it nullifies the instruction.
+            cpu.psw.address = if code.nullifies() || code == ProgramCode::PER { address } else { next };
             return interrupt(cpu, observer, code, length);
         }
         Exit::Intercept => {

@@ -533,7 +533,7 @@ impl Machine for Cpu {
     #[inline(always)]
     fn update<T: Scalar>(&mut self, op: Update, ea: Ea<u64>, v: T) -> Result<T, Exit> {
         if ea.address & (T::BYTES - 1) == 0 {
-            let host = self.place(ea.address, ea.ar)?;
+            let host = self.place(ea.address, ea.ar, T::BYTES)?;
             return Ok(crate::semantics::interlocked::update(op, host, v));
         }
         let old: T = Cpu::load(self, ea.address, ea.ar)?;
@@ -573,7 +573,7 @@ impl Machine for Cpu {
         if ea.address & (T::BYTES - 1) != 0 {
             return Err(Exit::SPECIFICATION);
         }
-        let host = self.place(ea.address, ea.ar)?;
+        let host = self.place(ea.address, ea.ar, T::BYTES)?;
         Ok(crate::semantics::interlocked::compare_exchange(host, expected, new))
     }
     #[inline(always)]

@@ -119,6 +119,12 @@ impl Engine {
             if let Some(leave) = look_up(cpu) {
                 return leave;
             }
+            if cpu.per_enabled() {
+                if let Some(leave) = step(cpu, &mut NoObserver) {
+                    return leave;
+                }
+                continue;
+            }
             loop {
                 match self.advance(cpu) {
                     Some(Some(leave)) => return leave,

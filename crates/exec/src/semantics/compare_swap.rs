@@ -91,7 +91,7 @@ fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let list = after(cpu, list, 16);
     let value: u128 = cpu.load(list.address, list.ar)?;
     cpu.probe(AddressSpace::Logical(second.ar), second.address, length, Access::Store)?;
-    let place = cpu.place(first.address, first.ar)?;
+    let place = cpu.place(first.address, first.ar, size)?;
     let swapped = match function_code {
         0 => {
             let (found, swapped) =
@@ -123,7 +123,7 @@ fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
             1 => cpu.store(address, ar, (value >> 112) as u16)?,
             2 => cpu.store(address, ar, (value >> 96) as u32)?,
             3 => cpu.store(address, ar, (value >> 64) as u64)?,
-            _ => interlocked::store_16(cpu.place(address, ar)?, value),
+            _ => interlocked::store_16(cpu.place(address, ar, 16)?, value),
         }
     }
     cpu.cc = u8::from(!swapped);

@@ -124,7 +124,9 @@ fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<
     let controls: u64 = cpu.gr(o.r2());
     let ea = in_register(cpu, o.r2());
     let (expected, new): (T, T) = (cpu.gr(o.r1()), cpu.gr(o.r1() | 1));
-    let host = cpu.host(AddressSpace::Logical(ea.ar), ea.address & !(T::BYTES - 1), Access::Store)?;
+    let (space, address) = (AddressSpace::Logical(ea.ar), ea.address & !(T::BYTES - 1));
+    let host = cpu.host(space, address, Access::Store)?;
+    cpu.stored(space, address, T::BYTES);
     let (found, swapped) = compare_exchange(host, expected, new);
     if !swapped {
         cpu.set_gr(o.r1(), found);

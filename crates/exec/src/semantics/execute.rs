@@ -30,6 +30,9 @@ fn execute_at(cpu: &mut Cpu, o: &Operands, target: u64) -> Result<(), Exit> {
         return Err(Exit::SPECIFICATION);
     }
     let mut text = cpu.fetch_text(target)?;
+    if cpu.per_fetched(target) {
+        return Err(Exit::Program(ProgramCode::PER));
+    }
     if o.r1() != 0 {
         // Bits 8-15 of the target are or-ed with bits 56-63 of R1.
         text |= (cpu.gr[usize::from(o.r1())] & 0xFF) << 48;

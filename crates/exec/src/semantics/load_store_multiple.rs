@@ -211,5 +211,6 @@ fn store_quadword(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let host = cpu.host(AddressSpace::Logical(ea.ar), ea.address, Access::Store)?;
     let v = cpu.join(high, low);
     interlocked::store_16(host, v);
+    cpu.stored(AddressSpace::Logical(ea.ar), ea.address, 16);
     Ok(())
 }

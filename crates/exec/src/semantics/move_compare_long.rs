@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use softsie_cpu::{Access, AddressSpaceControl, Cpu, Exit, PswMask};
+use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, PswMask};
 use softsie_isa::Operands;
 
 use super::register_pair::Pair;
@@ -51,6 +51,7 @@ fn move_unit(cpu: &mut Cpu, to: &mut Pair, from: &mut Pair, padding: u16, size: 
                 unsafe { host.add(i).cast::<[u8; 2]>().write_unaligned([high, low]) };
             }
         }
+        cpu.stored(AddressSpace::Logical(to.ar()), to.address, n);
         to.advance(cpu, n);
         return Ok(());
     }
@@ -66,6 +67,7 @@ fn move_unit(cpu: &mut Cpu, to: &mut Pair, from: &mut Pair, padding: u16, size: 
     let destination = to.host(cpu, Access::Store)?;
     // SAFETY: both parts end within their pages.
     unsafe { copy_left_to_right(destination, source, n as usize) };
+    cpu.stored(AddressSpace::Logical(to.ar()), to.address, n);
     to.advance(cpu, n);
     from.advance(cpu, n);
     Ok(())

@@ -56,6 +56,8 @@ fn move_bytes(cpu: &mut Cpu, to: Place, from: Place, length: u64) -> Result<(), 
         let piece = (length - done).min(left1).min(left2);
         // SAFETY: both parts end in the pages that the pointers are good for.
         unsafe { copy_left_to_right(destination, source, piece as usize) };
+        let stored = cpu.wrap(to.address.wrapping_add(done));
+        cpu.stored(to.space, stored, piece);
         done += piece;
     }
     Ok(())
@@ -237,6 +239,7 @@ fn move_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     };
     // SAFETY: both pointers are to whole pages of guest storage, which may be the same page.
     unsafe { std::ptr::copy(source, destination, 4096) };
+    cpu.stored(to.space, to.address, 4096);
     cpu.cc = 0;
     Ok(())
 }

@@ -153,5 +153,6 @@ fn store_using_real_address<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<()
     let host = cpu.host(AddressSpace::Real, address, Access::Store)?;
     // SAFETY: as for the load.
     unsafe { T::write_be(host.as_ptr(), value) };
+    cpu.stored(AddressSpace::Real, address, T::BYTES);
     Ok(())
 }

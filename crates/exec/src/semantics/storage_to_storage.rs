@@ -38,6 +38,7 @@ pub(super) fn pieces(
         let from = cpu.host(s2, second.address, Access::Fetch)?;
         let to = cpu.host(s1, first.address, Access::Store)?;
         f(to.as_ptr(), from.as_ptr().cast_const(), length as usize);
+        cpu.stored(s1, first.address, length);
         return Ok(());
     }
     cpu.probe(s2, second.address, length, Access::Fetch)?;
@@ -50,6 +51,7 @@ pub(super) fn pieces(
         let from = cpu.host(s2, a2, Access::Fetch)?;
         let to = cpu.host(s1, a1, Access::Store)?;
         f(to.as_ptr(), from.as_ptr().cast_const(), piece as usize);
+        cpu.stored(s1, a1, piece);
         done += piece;
     }
     Ok(())

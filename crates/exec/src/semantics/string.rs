@@ -60,6 +60,7 @@ fn move_string(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         let found = unsafe { find(end, source, n) };
         // SAFETY: as above; at most `n` bytes.
         unsafe { copy_left_to_right(destination, source, found.map_or(n, |i| i + 1)) };
+        cpu.stored(AddressSpace::Logical(to.ar), to.address, found.map_or(n, |i| i + 1) as u64);
         if let Some(i) = found {
             let at = cpu.wrap(to.address.wrapping_add(i as u64));
             save_address(cpu, o.r1(), at);

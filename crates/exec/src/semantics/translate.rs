@@ -42,6 +42,7 @@ fn translate(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
             // SAFETY: the table's 256 bytes and the operand end within their pages.
             unsafe { *bytes.add(i) = *table.add(usize::from(*bytes.add(i))) };
         }
+        cpu.stored(space, operand.address, length);
         return Ok(());
     }
     cpu.probe(space, operand.address, length, Access::Store)?;

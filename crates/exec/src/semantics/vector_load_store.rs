@@ -370,6 +370,7 @@ fn store_with_length(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let host = cpu.host(space, ea.address, Access::Store)?;
     // SAFETY: `host` is good to the end of the page, and the operand ends there at the latest.
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), host.as_ptr(), bytes.len()) };
+    cpu.stored(space, ea.address, count);
     Ok(())
 }
 
