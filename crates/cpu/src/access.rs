@@ -123,9 +123,16 @@ impl Cpu {
     #[cold]
     #[inline(never)]
     fn load_slow<T: Scalar>(&mut self, address: u64, ar: u8) -> Result<T, Exit> {
+        let space = AddressSpace::Logical(ar);
+        if T::BYTES <= PAGE_SIZE - address % PAGE_SIZE {
+            // One access as on the fast path: a copy might fetch the bytes of an aligned operand at different times.
+            let host = self.host(space, address, Access::Fetch)?;
+            // SAFETY: the operand ends within the page that `host` points into.
+            return Ok(unsafe { T::read_be(host.as_ptr()) });
+        }
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..T::BYTES as usize];
-        self.read_bytes(AddressSpace::Logical(ar), address, bytes)?;
+        self.read_bytes(space, address, bytes)?;
         // SAFETY: the slice has as many bytes as the type.
         Ok(unsafe { T::read_be(bytes.as_ptr()) })
     }

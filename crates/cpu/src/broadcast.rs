@@ -83,7 +83,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    fn post(&self, request: Request) -> u64 {
+    pub(crate) fn post(&self, request: Request) -> u64 {
         let ticket = {
             let mut q = self.queue.lock();
             q.requests.push(request);

@@ -253,19 +253,21 @@ impl Cpu {
     #[cold]
     fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
         // SAFETY: `run_page` is a page of this CPU's cache.
-        let (valid, absolute) = unsafe { ((*self.run_page).valid, (*self.run_page).absolute) };
-        if !valid {
-            // From now on stores must be noticed: first make it so everywhere, then look at the bytes.
-            let slots = self.slots.clone();
-            let Some(storage) = slots.page(absolute) else {
-                return Err(Exit::Program(crate::ProgramCode::ADDRESSING));
-            };
-            storage.state.set_marks(PageMarks::CODE);
-            self.broadcast(crate::Request::ForbidDirectStores(absolute));
-            self.copy_text(storage);
+        while unsafe { !(*self.run_page).valid } {
+            self.take_text()?;
+            // SAFETY: the current fetch space lives as long as the CPU.
+            let entry = unsafe { (&(*self.fetch_space).fetch)[Space::fetch_slot(address)] };
+            // What was served meanwhile may have purged the translation: the page is not to be executed by it any more.
+            if entry.tag != address & !(PAGE_SIZE - 1) || entry.page != self.run_page {
+                self.run_page = self.fetch_page(address)?;
+            }
         }
         // SAFETY: as above; no other reference to the page is live from here on.
         let page = unsafe { &mut *self.run_page };
+        let index = usize::from(page.entries[(address & 0xFFF) as usize / 2]);
+        if index != 0 {
+            return Ok(&raw const page.decoded[index]);
+        }
         self.statistics.decoded_runs += 1;
         let first = page.decoded.len();
         let mut offset = (address & 0xFFF) as usize;
@@ -296,6 +298,28 @@ impl Cpu {
         }
         // SAFETY: at least one record was pushed.
         Ok(unsafe { page.decoded.as_ptr().add(first) })
+    }
+
+    /// Makes the current page valid with the bytes that storage has now. Other CPUs' requests are served meanwhile.
+    fn take_text(&mut self) -> Result<(), Exit> {
+        // SAFETY: `run_page` is a page of this CPU's cache.
+        let absolute = unsafe { (*self.run_page).absolute };
+        // From now on stores must be noticed: first make it so everywhere, then look at the bytes.
+        let slots = self.slots.clone();
+        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(crate::ProgramCode::ADDRESSING)) };
+        storage.state.set_marks(PageMarks::CODE);
+        self.broadcast(crate::Request::ForbidDirectStores(absolute));
+        // The slots may be others now.
+        let slots = self.slots.clone();
+        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(crate::ProgramCode::ADDRESSING)) };
+        self.copy_text(storage);
+        // Another CPU that stored before it acknowledged has taken the mark away, and its notice may have been served
+        // while there was nothing to drop. Its next store would not be noticed: the text is good until the next look at
+        // the attention word only. Trying again instead might never end.
+        if !storage.state.is_code() {
+            self.mailbox.post(crate::Request::DropCode(absolute));
+        }
+        Ok(())
     }
 
     /// Makes the current page valid with the bytes that storage has now.
