@@ -17,12 +17,13 @@ semantics! {
     heavy { CSST => compare_and_swap_and_store }
 }
 
-/// CC 0 when swapped, else 1.
+/// CC 0 when swapped, else 1. These instructions serialize: what comes next is executed as other CPUs have stored it by now.
 #[inline(always)]
-fn set_cc<M: Machine>(m: &mut M, swapped: M::Cond) {
+fn complete<M: Machine>(m: &mut M, swapped: M::Cond) -> Result<(), Exit> {
     let (zero, one) = (m.imm(0u8), m.imm(1u8));
     let cc = m.select(swapped, zero, one);
     m.set_cc(cc);
+    m.serialize()
 }
 
 fn compare_and_swap<M: Machine, T: Scalar>(m: &mut M, o: &Operands) -> Result<(), Exit> {
@@ -31,8 +32,7 @@ fn compare_and_swap<M: Machine, T: Scalar>(m: &mut M, o: &Operands) -> Result<()
     let (found, swapped) = m.compare_and_swap(ea, expected, new)?;
     let value = m.select(swapped, expected, found);
     m.set_gr(o.r1(), value);
-    set_cc(m, swapped);
-    Ok(())
+    complete(m, swapped)
 }
 
 fn require_pairs(o: &Operands) -> Result<(), Exit> {
@@ -46,8 +46,7 @@ fn compare_double_and_swap<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Ex
     let (found, swapped) = m.compare_and_swap(ea, expected, new)?;
     let value = m.select(swapped, expected, found);
     set_pair(m, o.r1(), value);
-    set_cc(m, swapped);
-    Ok(())
+    complete(m, swapped)
 }
 
 fn compare_quadword_and_swap<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
@@ -62,8 +61,7 @@ fn compare_quadword_and_swap<M: Machine>(m: &mut M, o: &Operands) -> Result<(), 
     let (high, low) = m.split(value);
     m.set_gr(o.r1(), high);
     m.set_gr(o.r1() | 1, low);
-    set_cc(m, swapped);
-    Ok(())
+    complete(m, swapped)
 }
 
 /// Swaps operand 1 as COMPARE AND SWAP with R3, and when it did stores the store value into operand 2. GR1 designates a
@@ -127,5 +125,5 @@ fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         }
     }
     cpu.cc = u8::from(!swapped);
-    Ok(())
+    cpu.serialize()
 }
