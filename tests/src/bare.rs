@@ -58,6 +58,20 @@ impl Observer for OneInstruction {
     }
 }
 
+/// Every facility whose instructions all exist.
+pub(crate) fn model() -> Arc<Model> {
+    let mut facilities = FacilityList::default();
+    for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
+        facilities.set(*f, true);
+    }
+    // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
+    // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation and COMPARE AND SWAP AND STORE.
+    for f in [8, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33] {
+        facilities.set(f, true);
+    }
+    Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() })
+}
+
 impl Default for Bare {
     fn default() -> Self {
         Self::new()
@@ -72,17 +86,7 @@ impl Bare {
         // SAFETY: freed in `drop`, after the CPU has been told that the slot is gone.
         let set = unsafe { storage.set_slot(0, 0, 0, STORAGE_SIZE as u64, memory) };
         assert!(set.is_ok());
-        let mut facilities = FacilityList::default();
-        for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
-            facilities.set(*f, true);
-        }
-        // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
-        // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation and COMPARE AND SWAP AND STORE.
-        for f in [8, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33] {
-            facilities.set(f, true);
-        }
-        let model = Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() });
-        let cpu = Cpu::new(0, model, storage, Arc::new(Cluster::new()), Arc::new(TimerService::new()), DISPATCH);
+        let cpu = Cpu::new(0, model(), storage, Arc::new(Cluster::new()), Arc::new(TimerService::new()), DISPATCH);
         Bare { cpu, memory }
     }
 

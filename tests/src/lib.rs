@@ -5,8 +5,10 @@ mod bare;
 mod case;
 mod check;
 mod hostile;
+mod multi;
 
 pub use bare::{Bare, Step};
 pub use case::{Case, Kind, parse};
 pub use check::{build_tables, check, check_with};
 pub use hostile::run_hostile_guest;
+pub use multi::{End, Multi, rounds};
