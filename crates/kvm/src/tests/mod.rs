@@ -7,3 +7,4 @@ mod instructions;
 mod machine;
 mod running;
 mod sigp;
+mod storm;
