@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use softsie_cpu::{Attention, Cluster, Cpu, Psw, Request, TimerService};
@@ -19,6 +19,11 @@ const EA_BA: u64 = 0x0000_0001_8000_0000;
 const WAIT: u64 = 0x0002_0000_0000_0000;
 /// Far beyond what any program needs even on a busy host.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// DIAGNOSE 0x44, by which a program that waits gives its time to others, as under other hosts.
+const YIELD: u64 = 0x8300_0044;
+/// One machine at a time: CPUs that compete with another test's meet too seldom.
+static RUNNING: Mutex<()> = Mutex::new(());
 
 /// The machine. CPU `n` has its prefix area at `0x4000 + n * 0x2000`; a program interruption there ends in a disabled wait.
 pub struct Multi {
@@ -89,6 +94,7 @@ impl Multi {
 
     /// Runs all CPUs at once until each has ended.
     pub fn run(&mut self) -> Vec<End> {
+        let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
             let (ended, all_ended) = mpsc::channel::<()>();
             let everybody: Arc<Vec<_>> = Arc::new(self.cpus.iter().map(Cpu::attention_handle).collect());
@@ -100,9 +106,15 @@ impl Multi {
                     scope.spawn(move || {
                         // The test may have written to storage.
                         cpu.flush_fetch();
-                        cpu.start_running();
-                        let leave = run(cpu, &mut NoObserver);
-                        cpu.stop_running();
+                        let leave = loop {
+                            cpu.start_running();
+                            let leave = run(cpu, &mut NoObserver);
+                            cpu.stop_running();
+                            match leave {
+                                Leave::Instruction { text, .. } if text >> 32 == YIELD => std::thread::yield_now(),
+                                other => break other,
+                            }
+                        };
                         drop(ended);
                         let end = match leave {
                             Leave::Instruction { text, .. } if text >> 56 == 0x83 => End::Diagnose(text >> 32 & 0xFFF),

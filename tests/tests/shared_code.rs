@@ -74,12 +74,12 @@ fn code_stored_by_way_of_another_virtual_address_is_executed_after_serialization
 fn code_of_another_cpu_is_new_after_serialization() {
     // CPU 0 stores the new immediate, then its value into `flag`; CPU 1 sees the flag, serializes, and must execute the new
     // instruction, which follows without a branch.
-    let times = 2000 * rounds(1);
+    let times = 100 * rounds(1);
     for serialize in ["bcr 15,0", "bcr 14,0", "cs %r5,%r5,0(%r12)", "csg %r5,%r5,0(%r12)", "cdsg %r0,%r0,0(%r12)"] {
         let source = format!(
             "cpu0: larl %r8,target\n larl %r9,flag\n larl %r10,answer\n lghi %r7,0\n llilf %r11,{times}\n\
              1: aghi %r7,1\n nill %r7,0x7fff\n sth %r7,2(%r8)\n stg %r7,0(%r9)\n\
-             2: lg %r2,0(%r10)\n cgr %r2,%r7\n jne 2b\n brctg %r11,1b\n diag %r0,%r0,0\n\
+             2: diag %r0,%r0,0x44\n lg %r2,0(%r10)\n cgr %r2,%r7\n jne 2b\n brctg %r11,1b\n diag %r0,%r0,0\n\
              .align 4096\n\
              cpu1: larl %r9,flag\n larl %r10,answer\n larl %r12,private\n lghi %r6,0\n llilf %r11,{times}\n\
              1: lghi %r5,0\n\
@@ -145,7 +145,7 @@ fn revoked(cpus: usize, revoke: &str, grant: &str, user: &str, what: &str) {
         "cpu0: llilf %r5,PAGES\n llilf %r6,VIRTUAL\n llilf %r7,ENTRY\n llilf %r8,FRAME\n llilf %r9,SEGMENTS\n\
          llilf %r11,{times}\n\
          1: {revoke}\n lg %r2,0(%r8)\n lghi %r4,300\n2: lg %r3,0(%r8)\n cgr %r2,%r3\n jne bad\n brctg %r4,2b\n\
-         {grant}\n llilf %r4,300000000\n3: lg %r3,0(%r8)\n cgr %r2,%r3\n jne 4f\n brctg %r4,3b\n j bad\n4: brctg %r11,1b\n\
+         {grant}\n llilf %r4,10000000\n3: diag %r0,%r0,0x44\n lg %r3,0(%r8)\n cgr %r2,%r3\n jne 4f\n brctg %r4,3b\n j bad\n4: brctg %r11,1b\n\
          larl %r1,stop\n mvghi 0(%r1),1\n diag %r0,%r0,0\n\
          bad: larl %r1,stop\n mvghi 0(%r1),1\n diag %r0,%r0,0xbad\n\
          .align 8\nstop: .quad 0\n"
@@ -153,7 +153,7 @@ fn revoked(cpus: usize, revoke: &str, grant: &str, user: &str, what: &str) {
     for n in 1..cpus {
         source += &format!(
             ".align 8\nnew{n}: .quad 0x0000000180000000,handler{n}\n\
-             handler{n}: stg %r1,0xe10\n larl %r1,stop\n lg %r1,0(%r1)\n ltgr %r1,%r1\n jnz 1f\n lg %r1,0xe10\n lpswe 0x150\n\
+             handler{n}: stg %r1,0xe10\n larl %r1,stop\n lg %r1,0(%r1)\n ltgr %r1,%r1\n jnz 1f\n diag %r0,%r0,0x44\n lg %r1,0xe10\n lpswe 0x150\n\
              1: diag %r0,%r0,0\n\
              cpu{n}: larl %r1,new{n}\n mvc 0x1d0(16),0(%r1)\n llilf %r8,VIRTUAL\n larl %r9,stop\n lghi %r2,0\n\
              {DAT_ON}\n {user}\n diag %r0,%r0,0\n"
