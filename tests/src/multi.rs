@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use softsie_cpu::{Attention, Cluster, Cpu, Psw, Request, TimerService};
 use softsie_exec::{DISPATCH, Leave, NoObserver, run};
+use softsie_jit::{Engine, Optimization};
 use softsie_mem::Storage;
 
 use crate::bare::model;
@@ -18,7 +19,7 @@ const SIZE: usize = 8 << 20;
 const EA_BA: u64 = 0x0000_0001_8000_0000;
 const WAIT: u64 = 0x0002_0000_0000_0000;
 /// Far beyond what any program needs even on a busy host.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// DIAGNOSE 0x44, by which a program that waits gives its time to others, as under other hosts.
 const YIELD: u64 = 0x8300_0044;
@@ -42,9 +43,15 @@ pub enum End {
     Other(Leave),
 }
 
-/// How often a test repeats its program: a campaign sets the environment variable `SOFTSIE_LITMUS_ROUNDS`.
+/// How often a test repeats its program: a campaign sets the environment variable `SOFTSIE_LITMUS_ROUNDS`, and
+/// `SOFTSIE_LITMUS_ENGINE=jit` for the other engine.
 pub fn rounds(usual: u64) -> u64 {
     std::env::var("SOFTSIE_LITMUS_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(usual)
+}
+
+/// The engine of one CPU when `SOFTSIE_LITMUS_ENGINE` is `jit`; the interpreter otherwise.
+fn engine() -> Option<Engine> {
+    std::env::var("SOFTSIE_LITMUS_ENGINE").is_ok_and(|e| e == "jit").then(|| Engine::new(Optimization::None).ok())?
 }
 
 impl Multi {
@@ -98,6 +105,7 @@ impl Multi {
         std::thread::scope(|scope| {
             let (ended, all_ended) = mpsc::channel::<()>();
             let everybody: Arc<Vec<_>> = Arc::new(self.cpus.iter().map(Cpu::attention_handle).collect());
+            let watchdog = everybody.clone();
             let threads: Vec<_> = self
                 .cpus
                 .iter_mut()
@@ -106,9 +114,13 @@ impl Multi {
                     scope.spawn(move || {
                         // The test may have written to storage.
                         cpu.flush_fetch();
+                        let mut engine = engine();
                         let leave = loop {
                             cpu.start_running();
-                            let leave = run(cpu, &mut NoObserver);
+                            let leave = match &mut engine {
+                                Some(engine) => engine.run(cpu),
+                                None => run(cpu, &mut NoObserver),
+                            };
                             cpu.stop_running();
                             match leave {
                                 Leave::Instruction { text, .. } if text >> 32 == YIELD => std::thread::yield_now(),
@@ -129,10 +141,15 @@ impl Multi {
                 })
                 .collect();
             drop(ended);
-            if all_ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                // CPUs that wait for each other cannot be made to end.
-                eprintln!("after {PATIENCE:?} some CPU has not ended: deadlock or endless loop");
-                std::process::abort();
+            let in_time = |patience| all_ended.recv_timeout(patience) != Err(mpsc::RecvTimeoutError::Timeout);
+            if !in_time(PATIENCE) {
+                eprintln!("after {PATIENCE:?} some CPU has not ended");
+                watchdog.iter().for_each(|handle| handle.raise(Attention::HOST));
+                if !in_time(Duration::from_secs(5)) {
+                    // CPUs that wait for each other cannot be made to end.
+                    eprintln!("deadlock");
+                    std::process::abort();
+                }
             }
             threads.into_iter().map(|t| t.join().unwrap_or(End::Diagnose(0xFFF))).collect()
         })

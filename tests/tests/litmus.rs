@@ -37,8 +37,8 @@ fn seen(cpus: &[&str], outcome: impl Fn(&Seen) -> bool) -> u64 {
             String::new()
         };
         source += &format!(
-            ".align 256\nprivate{n}: .quad 0\n .space 248\n .quad INSTANCES+1\n .space 248\n\
-             cpu{n}: larl %r1,barrier\n lghi %r2,1\n laag %r3,%r2,0(%r1)\n\
+            ".align 4096\nprivate{n}: .quad 0\n .space 248\n .quad INSTANCES+1\n .space 248\n\
+             .align 4096\n cpu{n}: larl %r1,barrier\n lghi %r2,1\n laag %r3,%r2,0(%r1)\n\
              1: lg %r3,0(%r1)\n cghi %r3,{}\n jl 1b\n\
              llilf %r8,X\n llilf %r9,Y\n llilf %r10,RESULTS+{n}*{APART}\n lghi %r11,INSTANCES\n larl %r12,private{n}\n\
              2: lghi %r5,1\n lghi %r4,2\n lghi %r6,0\n lghi %r7,0\n {meet} {snippet}\n\
@@ -50,7 +50,7 @@ fn seen(cpus: &[&str], outcome: impl Fn(&Seen) -> bool) -> u64 {
     let mut machine = Multi::new(cpus.len(), &source);
     let barrier = machine.symbol("barrier");
     let mut count = 0;
-    for _ in 0..rounds(2) {
+    for _ in 0..rounds(6) {
         machine.clear(X, (Y - X) as usize);
         machine.clear(Y, (RESULTS - Y) as usize);
         machine.write_u64(barrier, 0);
@@ -139,8 +139,8 @@ fn counting(cpus: usize, times: u64, prologue: &str, body: &str) -> Multi {
     let mut source = format!(".align 256\nshared: .space 512\nbarrier: .quad 0\n .space 248\n .equ TIMES,{times}\n");
     for n in 0..cpus {
         source += &format!(
-            ".align 256\nprivate{n}: .space 512\n\
-             cpu{n}: larl %r1,barrier\n lghi %r2,1\n laag %r3,%r2,0(%r1)\n\
+            ".align 4096\nprivate{n}: .space 512\n\
+             .align 4096\n cpu{n}: larl %r1,barrier\n lghi %r2,1\n laag %r3,%r2,0(%r1)\n\
              1: lg %r3,0(%r1)\n cghi %r3,{cpus}\n jl 1b\n\
              larl %r8,shared\n lghi %r9,{n}\n larl %r10,private{n}\n llilf %r11,TIMES\n {prologue}\n\
              2: {body}\n brctg %r11,2b\n diag %r0,%r0,0\n"
@@ -168,7 +168,7 @@ fn interlocked_updates_lose_nothing() {
         "lghi %r0,4\n lgr %r1,%r8\n l %r2,4(%r8)\n3: lr %r3,%r2\n ahi %r3,1\n plo %r2,4(%r8),%r4,0(%r10)\n jnz 3b",
         "lghi %r0,6\n lgr %r1,%r8\n lg %r2,0(%r8)\n3: lgr %r3,%r2\n aghi %r3,1\n plo %r2,0(%r8),%r4,0(%r10)\n jnz 3b",
     ];
-    let times = 2000 * rounds(1);
+    let times = 10000 * rounds(1);
     for cpus in [2, 4] {
         for body in bodies {
             let machine = counting(cpus, times, "", body);
@@ -187,14 +187,14 @@ fn interlocked_updates_leave_neighbours_alone() {
     // neither may ever change by what others do. Both are interlocked (interlocked-access facility 2).
     let bits = ["1", "2", "4", "8"];
     for cpus in [2, 4] {
-        let mut source = ".align 256\nshared: .space 256\n".to_string();
+        let mut source = ".align 256\nshared: .space 256\n .align 4096\n".to_string();
         for (n, bit) in bits.iter().enumerate().take(cpus) {
             source += &format!(
                 "cpu{n}: larl %r8,shared\n llilf %r11,{}\n\
                  1: oi 0(%r8),{bit}\n stc %r11,{n}+1(%r8)\n tm 0(%r8),{bit}\n jz bad\n\
                  ni 0(%r8),255-{bit}\n tm 0(%r8),{bit}\n jnz bad\n\
                  llgc %r2,{n}+1(%r8)\n llgcr %r3,%r11\n cgr %r2,%r3\n jne bad\n brctg %r11,1b\n diag %r0,%r0,0\n",
-                3000 * rounds(1)
+                20000 * rounds(1)
             );
         }
         source += "bad: diag %r0,%r0,0xbad\n";
@@ -207,7 +207,7 @@ fn quadwords_are_accessed_at_once() {
     // CPU 0 stores equal halves by STPQ, CPU 1 by CDSG; CPU 2 fetches both by LPQ, CPU 3 by a CDSG that changes nothing.
     let times = 5000 * rounds(1);
     let source = format!(
-        ".align 256\nshared: .space 256\n .equ TIMES,{times}\n\
+        ".align 256\nshared: .space 256\n .equ TIMES,{times}\n .align 4096\n\
          cpu0: larl %r8,shared\n llilf %r11,TIMES\n\
          1: lgr %r2,%r11\n lgr %r3,%r11\n stpq %r2,0(%r8)\n brctg %r11,1b\n diag %r0,%r0,0\n\
          cpu1: larl %r8,shared\n llilf %r11,TIMES\n lpq %r2,0(%r8)\n\
@@ -228,7 +228,7 @@ fn aligned_operands_are_accessed_at_once() {
     // The writer stores words and doublewords of equal halfwords; a reader must never see halfwords of two stores.
     let times = 5000 * rounds(1);
     let source = format!(
-        ".align 256\nshared: .space 256\n .equ TIMES,{times}\n\
+        ".align 256\nshared: .space 256\n .equ TIMES,{times}\n .align 4096\n\
          cpu0: larl %r8,shared\n llilf %r11,TIMES\n\
          1: llgcr %r2,%r11\n msgfi %r2,0x01010101\n st %r2,0(%r8)\n st %r2,8(%r8)\n st %r2,12(%r8)\n\
          sllg %r3,%r2,32\n ogr %r3,%r2\n stg %r3,16(%r8)\n mvc 24(8,%r8),16(%r8)\n brctg %r11,1b\n diag %r0,%r0,0\n\
