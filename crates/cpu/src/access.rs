@@ -462,6 +462,14 @@ impl Cpu {
         Ok(())
     }
 
+    /// Low-address protection of a store by real address that does not go by way of [`Cpu::host`].
+    ///
+    /// # Errors
+    /// The protection exception.
+    pub fn check_low_address_word(&mut self, real: u64) -> Result<(), Exit> {
+        if real % PAGE_SIZE < LOW_ADDRESS_BYTES { self.check_low_address(real) } else { Ok(()) }
+    }
+
     /// Key-controlled protection with its overrides.
     fn key_permits(&self, key: SpaceKey, storage_key: StorageKey, address: u64, access: Access) -> bool {
         let matches = match access {

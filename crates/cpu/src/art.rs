@@ -1,7 +1,8 @@
 //! Access-register translation: from an ALET to the address-space-control element of an address space.
-//! Source: Principles of Operation, chapter 5, Access-Register Translation (access-list entries, ASN-second-table entries).
+//! Source: Principles of Operation, chapter 5, Access-Register Translation (access-list entries).
 
 use crate::access::Access;
+use crate::asn::{ASTE_ORIGIN, Aste, Authority};
 use crate::exit::{Exit, ProgramCode};
 use crate::state::Cpu;
 
@@ -12,10 +13,6 @@ const ALET_PRIMARY_LIST: u32 = 0x0100_0000;
 const ALE_INVALID: u32 = 0x8000_0000;
 const ALE_FETCH_ONLY: u32 = 0x0200_0000;
 const ALE_PRIVATE: u32 = 0x0100_0000;
-/// Invalid bit of an ASN-second-table entry.
-const ASTE_INVALID: u32 = 0x8000_0000;
-/// Origins are on 64-byte boundaries below 2 GiB.
-const ORIGIN: u64 = 0x7FFF_FFC0;
 
 /// Why access-register translation failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,56 +38,62 @@ impl Cpu {
         match alet {
             0 => return Ok(self.cr[1]),
             1 => return Ok(self.cr[7]),
-            _ if alet & ALET_RESERVED != 0 => return Err(Code(ProgramCode::ALET_SPECIFICATION)),
             _ => {}
+        }
+        let (control, aste) = self.locate_aste(alet)?;
+        let authorized = control & ALE_PRIVATE == 0
+            || control as u16 == eax
+            || self.is_authorized(&aste, eax, Authority::Secondary).map_err(fault)?;
+        if !authorized {
+            return Err(Code(ProgramCode::EXTENDED_AUTHORITY));
+        }
+        if control & ALE_FETCH_ONLY != 0 && access == Access::Store {
+            return Err(FetchOnly);
+        }
+        Ok(aste.asce())
+    }
+
+    /// The access-list entry's first word and the ASN-second-table entry that access-list-entry token `alet`, which is
+    /// neither 0 nor 1, leads to. Authority is not looked at.
+    ///
+    /// # Errors
+    /// What is wrong with the token or the entries it leads to.
+    pub fn locate_aste(&mut self, alet: u32) -> Result<(u32, Aste), AccessRegisterFault> {
+        use AccessRegisterFault::Code;
+        if alet & ALET_RESERVED != 0 {
+            return Err(Code(ProgramCode::ALET_SPECIFICATION));
         }
         // The access-list designation is in the dispatchable-unit control table or the primary ASN-second-table entry.
         let table = if alet & ALET_PRIMARY_LIST != 0 { self.cr[5] } else { self.cr[2] };
-        let list = self.real_word((table & ORIGIN) + 16)?;
+        let list = self.real_word((table & ASTE_ORIGIN) + 16).map_err(fault)?;
         let number = alet & 0xFFFF;
         if number >> 3 > list & 0x7F {
             return Err(Code(ProgramCode::ALEN_TRANSLATION));
         }
         let entry = u64::from(list & 0x7FFF_FF80) + u64::from(number) * 16;
-        let control = self.real_word(entry)?;
+        let control = self.real_word(entry).map_err(fault)?;
         if control & ALE_INVALID != 0 {
             return Err(Code(ProgramCode::ALEN_TRANSLATION));
         }
         if (control ^ alet) & 0x00FF_0000 != 0 {
             return Err(Code(ProgramCode::ALE_SEQUENCE));
         }
-        let aste = u64::from(self.real_word(entry + 8)?) & ORIGIN;
-        let authority = self.real_word(aste)?;
-        if authority & ASTE_INVALID != 0 {
+        let origin = u64::from(self.real_word(entry + 8).map_err(fault)?);
+        let aste = self.aste(origin).map_err(fault)?;
+        if !aste.is_valid() {
             return Err(Code(ProgramCode::ASTE_VALIDITY));
         }
-        if self.real_word(aste + 20)? != self.real_word(entry + 12)? {
+        if aste.sequence() != self.real_word(entry + 12).map_err(fault)? {
             return Err(Code(ProgramCode::ASTE_SEQUENCE));
         }
-        if control & ALE_PRIVATE != 0 && control as u16 != eax {
-            let length = self.real_word(aste + 4)? >> 4 & 0xFFF;
-            if u32::from(eax >> 4) > length {
-                return Err(Code(ProgramCode::EXTENDED_AUTHORITY));
-            }
-            // Two bits for each index, of which the second is the secondary authority.
-            let word = self.real_word((u64::from(authority & 0x7FFF_FFFC) + u64::from(eax >> 2)) & !3)?;
-            if word << (2 * (u32::from(eax) & 15)) & 0x4000_0000 == 0 {
-                return Err(Code(ProgramCode::EXTENDED_AUTHORITY));
-            }
-        }
-        if control & ALE_FETCH_ONLY != 0 && access == Access::Store {
-            return Err(FetchOnly);
-        }
-        let high = u64::from(self.real_word(aste + 8)?);
-        Ok(high << 32 | u64::from(self.real_word(aste + 12)?))
+        Ok((control, aste))
     }
+}
 
-    /// A word of the tables, at a real address.
-    fn real_word(&mut self, real: u64) -> Result<u32, AccessRegisterFault> {
-        let mut bytes = [0; 4];
-        match self.read_absolute(self.prefixed(real), &mut bytes) {
-            Err(Exit::Program(code)) => Err(AccessRegisterFault::Code(code)),
-            _ => Ok(u32::from_be_bytes(bytes)),
-        }
+/// Of the tables themselves there can be no fault but an exception.
+fn fault(exit: Exit) -> AccessRegisterFault {
+    match exit {
+        Exit::Program(code) => AccessRegisterFault::Code(code),
+        _ => AccessRegisterFault::Code(ProgramCode::ADDRESSING),
     }
 }

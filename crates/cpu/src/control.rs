@@ -25,6 +25,8 @@ bitflags! {
         const ENHANCED_DAT = 1 << 23;
         /// Bit 43: instruction-execution protection.
         const INSTRUCTION_EXECUTION_PROTECTION = 1 << 20;
+        /// Bit 44: ASN-and-LX reuse.
+        const ASN_AND_LX_REUSE = 1 << 19;
         /// Bit 45: all sixteen floating-point registers and the FPC are available.
         const AFP_REGISTER = 1 << 18;
         /// Bit 46: vector instructions are available.
@@ -63,6 +65,8 @@ bitflags! {
 pub mod asce {
     /// Table origin.
     pub const ORIGIN: u64 = !0xFFF;
+    /// Subspace-group control.
+    pub const SUBSPACE_GROUP: u64 = 0x200;
     /// Private-space control.
     pub const PRIVATE_SPACE: u64 = 0x100;
     /// Storage-alteration-event control.

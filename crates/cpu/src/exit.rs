@@ -12,6 +12,8 @@ pub enum Exit {
     Synchronize,
     /// Completed, and the PSW has been replaced: [`crate::Cpu::psw`] holds all of it.
     PswLoaded,
+    /// As [`Exit::PswLoaded`], and then a program interruption of which the new PSW becomes the old one.
+    Completed(ProgramCode),
     /// Not an instruction: execution continues at [`crate::Cpu::next_ia`] without a branch.
     Continue,
     /// Not an instruction: the decoded text is no longer valid, decode again at the same address.

@@ -85,8 +85,8 @@ impl Cpu {
                 self.write_lowcore(Lowcore::OPERAND_ACCESS_ID, p.operand_access_id)?;
             }
             // An address-space number or what else there is to say about a change of spaces.
-            0x1C | 0x20..=0x27 => self.write_lowcore(Lowcore::TRANSLATION_EXCEPTION_ID, p.teid)?,
-            0x28..=0x2D => self.write_lowcore(Lowcore::EXCEPTION_ACCESS_ID, p.exception_access_id)?,
+            0x1C | 0x20..=0x27 | 0x2E => self.write_lowcore(Lowcore::TRANSLATION_EXCEPTION_ID, p.teid)?,
+            0x28..=0x2D | 0x2F => self.write_lowcore(Lowcore::EXCEPTION_ACCESS_ID, p.exception_access_id)?,
             0x07 | 0x1B => self.write_lowcore(Lowcore::DATA_EXCEPTION_CODE, u32::from(p.dxc))?,
             0x40 => {
                 self.write_lowcore(Lowcore::MONITOR_CLASS, p.monitor_class)?;

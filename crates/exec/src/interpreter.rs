@@ -85,7 +85,7 @@ fn ends_run(o: &Operands) -> bool {
     match o.op() {
         Op::BCR => o.m1() == 15 && o.r2() != 0,
         Op::BC | Op::BRC | Op::BRCL => o.m1() == 15,
-        Op::LPSW | Op::LPSWE | Op::LPSWEY | Op::PR => true,
+        Op::LPSW | Op::LPSWE | Op::LPSWEY | Op::PC | Op::PR | Op::PT | Op::PTI | Op::RP => true,
         _ => false,
     }
 }
@@ -256,7 +256,7 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
     let result = if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) };
     match result {
         Err(Exit::Branch) => cpu.per_branched(cpu.next_ia & cpu.address_mask),
-        Err(Exit::PswLoaded) if is_branch(d.operands.op()) => cpu.per_branched(cpu.psw.address),
+        Err(Exit::PswLoaded | Exit::Completed(_)) if is_branch(d.operands.op()) => cpu.per_branched(cpu.psw.address),
         // The observer has stopped the run before the instruction.
         Err(Exit::Continue) => cpu.per_discard(),
         _ => {}
@@ -375,6 +375,7 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
             cpu.psw.address = if code.nullifies() || code == ProgramCode::PER { address } else { next };
             return interrupt(cpu, observer, code, length);
         }
+        Exit::Completed(code) => return interrupt(cpu, observer, code, length),
         Exit::Intercept => {
             return match intercepted_text(cpu, address, length) {
                 Ok((text, execute_length)) => {

@@ -6,7 +6,7 @@ use softsie_cpu::{Access, AccessRegisterFault, AddressSpaceControl, Cpu, Exit, P
 use softsie_isa::Operands;
 
 use super::authority::{
-    SPECIAL_OPERATION, require_dat, require_extraction_authority, require_key_authority, require_secondary_space_control,
+    require_dat, require_extraction_authority, require_key_authority, require_secondary_space_control,
 };
 use crate::machine::Machine;
 use crate::operand::d2b2;
@@ -18,12 +18,9 @@ semantics! {
         SPKA => set_psw_key_from_address, IPK => insert_psw_key,
         EPAR => extract_primary_asn, ESAR => extract_secondary_asn,
         EPAIR => extract_primary_asn_and_instance, ESAIR => extract_secondary_asn_and_instance,
-        SSAR => set_secondary_asn, TAR => test_access,
+        TAR => test_access,
     }
 }
-
-/// ASN-translation control in CR14.
-const ASN_TRANSLATION: u64 = 0x8_0000;
 
 fn set_address_space_control(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require_dat(cpu)?;
@@ -137,24 +134,4 @@ fn test_access(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         },
     };
     Ok(())
-}
-
-/// To the current primary space only: other numbers need ASN translation, and find no entry.
-fn set_secondary_asn(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    if !cpu.psw.has(PswMask::DAT) || cpu.cr[14] & ASN_TRANSLATION == 0 {
-        return Err(SPECIAL_OPERATION);
-    }
-    let asn: u16 = cpu.gr(o.r1());
-    if asn != cpu.cr[4] as u16 {
-        cpu.program.teid = u64::from(asn);
-        return Err(Exit::Program(ProgramCode::AFX_TRANSLATION));
-    }
-    cpu.cr[3] = cpu.cr[3] & !0xFFFF | u64::from(asn);
-    cpu.cr[7] = cpu.cr[1];
-    if cpu.model.facilities.has(6) {
-        // The instance number goes with the number.
-        cpu.cr[3] = cpu.cr[3] & 0xFFFF_FFFF | cpu.cr[4] & !0xFFFF_FFFF;
-    }
-    cpu.select_spaces();
-    Err(Exit::Synchronize)
 }

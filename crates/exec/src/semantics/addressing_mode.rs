@@ -19,7 +19,7 @@ semantics! {
 }
 
 /// Width of addresses: 24, 31 or 64 bits.
-fn mode(cpu: &Cpu) -> u8 {
+pub(super) fn mode(cpu: &Cpu) -> u8 {
     match (cpu.psw.has(PswMask::EA), cpu.psw.has(PswMask::BA)) {
         (true, _) => 64,
         (false, true) => 31,

@@ -18,7 +18,7 @@ semantics! {
         SCHM => intercept, CHSC => intercept, SIGA => intercept, XSCH => intercept,
         NQAP => intercept, DQAP => intercept, PQAP => intercept,
         CLP => intercept, PCISTG => intercept, PCILG => intercept, RPCIT => intercept, MPCIFC => intercept,
-        STPCIFC => intercept, PCISTB => intercept, SIC => intercept,
+        STPCIFC => intercept, PCISTB => intercept, SIC => intercept, TPEI => intercept,
     }
 }
 

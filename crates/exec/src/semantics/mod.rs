@@ -56,6 +56,7 @@ pub(crate) mod interlocked;
 pub mod lanes;
 mod operation;
 mod register_pair;
+mod space_switch;
 mod vector_form;
 
 files! {
@@ -63,10 +64,12 @@ files! {
     add_subtract,
     address_spaces,
     addressing_mode,
+    asn_parameters,
     bfp,
     bfp_convert,
     bits,
     branch,
+    branch_authority,
     checksum,
     clocks,
     codewords,
@@ -86,6 +89,7 @@ files! {
     hint,
     host_instructions,
     insert_test,
+    linkage_stack,
     load_store,
     load_store_multiple,
     locked_operation,
@@ -95,8 +99,11 @@ files! {
     move_with_key,
     multiply_divide,
     pack,
+    program_call,
+    program_transfer,
     psw_control,
     real_address,
+    resume_program,
     rotate_select,
     shift,
     storage_keys,
@@ -105,7 +112,9 @@ files! {
     store_clock,
     string,
     translate,
+    trace_instructions,
     trap,
+    trap_program,
     unicode,
     vector_compare,
     vector_fp,

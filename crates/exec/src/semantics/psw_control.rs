@@ -27,8 +27,8 @@ fn check_load(cpu: &mut Cpu, ea: Ea<u64>) -> Result<(), Exit> {
     if ea.address & 7 != 0 { Err(Exit::SPECIFICATION) } else { Ok(()) }
 }
 
-/// LOAD PSW and LOAD PSW EXTENDED are breaking events.
-fn break_here(cpu: &mut Cpu, o: &Operands) {
+/// The instruction is a breaking event, as LOAD PSW and LOAD PSW EXTENDED are.
+pub(super) fn break_here(cpu: &mut Cpu, o: &Operands) {
     cpu.breaking_event_address = match cpu.execute {
         None => cpu.relative_base(o),
         Some(e) => e.next.wrapping_sub(u64::from(e.length)),

@@ -1,0 +1,44 @@
+//! TRACE: explicit entries of registers in the trace table.
+//! Source: Principles of Operation, chapter 10: TRACE (TRACE, TRACG); chapter 4, Tracing, explicit-trace entries.
+
+use softsie_cpu::{Cpu, Exit, TraceEntry};
+use softsie_isa::Operands;
+
+use crate::machine::Machine;
+use crate::operand::d2b2;
+
+semantics! {
+    simple {}
+    heavy { TRACE => trace[false], TRACG => trace[true] }
+}
+
+fn trace<const LONG: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    let ea = d2b2(cpu, o);
+    if ea.address & 3 != 0 {
+        return Err(Exit::SPECIFICATION);
+    }
+    if !cpu.traces_explicitly() {
+        return Ok(());
+    }
+    let operand: u32 = cpu.load(ea.address, ea.ar)?;
+    if operand & 0x8000_0000 != 0 {
+        return Ok(());
+    }
+    let last = o.r3().wrapping_sub(o.r1()) & 15;
+    let tod = cpu.unique_tod();
+    let entry = TraceEntry::new();
+    // Bits 16-63 of the clock, or bits 0-79, of which those past 63 are zero.
+    let mut entry = if LONG {
+        entry.with(&[0x70 | last, 0x80]).with(&tod.to_be_bytes()).with(&[0, 0])
+    } else {
+        entry.with(&[0x70 | last, 0]).with(&tod.to_be_bytes()[2..])
+    };
+    entry = entry.with(&operand.to_be_bytes());
+    for n in 0..=last {
+        let v = cpu.gr[usize::from((o.r1() + n) & 15)];
+        entry = if LONG { entry.with(&v.to_be_bytes()) } else { entry.with(&(v as u32).to_be_bytes()) };
+    }
+    cpu.cr[12] = cpu.trace(cpu.cr[12], &entry)?;
+    Err(Exit::Synchronize)
+}
