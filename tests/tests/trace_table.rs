@@ -13,7 +13,7 @@ fn traced(text: &str, room: u64) -> (Step, u64, Vec<u8>) {
         bare.cpu.gr[n] = n as u64 * 0x10_0000_0010;
     }
     bare.cpu.gr[3] = 0x2000;
-    bare.cpu.cr[12] = 0x6000 - room | 1;
+    bare.cpu.cr[12] = (0x6000 - room) | 1;
     bare.cpu.write_absolute(0x2000, &0x7654_3210u32.to_be_bytes()).unwrap();
     bare.cpu.write_absolute(0x1000, &assemble(text, 0x1000).unwrap()).unwrap();
     bare.cpu.psw.mask = 0x1_8000_0000;
@@ -31,7 +31,7 @@ fn number(bytes: &[u8]) -> u128 {
 #[test]
 fn trace_stores_right_halves_of_registers_that_wrap_around() {
     let (step, control, entry) = traced("trace %r15,%r1,0(%r3)", 0x100);
-    assert_eq!((step, control), (Step::Done, 0x5F00 + 24 | 1));
+    assert_eq!((step, control), (Step::Done, (0x5F00 + 24) | 1));
     // Registers 15, 0 and 1: one less than their number.
     assert_eq!(entry[..2], [0x72, 0]);
     // Bits 16-63 of the clock: some time, later at the next entry.
@@ -43,7 +43,7 @@ fn trace_stores_right_halves_of_registers_that_wrap_around() {
 #[test]
 fn tracg_stores_whole_registers() {
     let (step, control, entry) = traced("tracg %r4,%r5,0(%r3)", 0x100);
-    assert_eq!((step, control), (Step::Done, 0x5F00 + 32 | 1));
+    assert_eq!((step, control), (Step::Done, (0x5F00 + 32) | 1));
     assert_eq!(entry[..2], [0x71, 0x80]);
     assert_ne!(number(&entry[2..10]), 0);
     assert_eq!(number(&entry[10..16]), 0x7654_3210);
