@@ -104,6 +104,18 @@ fn large_frames_need_enhanced_dat() {
 }
 
 #[test]
+fn large_frames_are_absolute() {
+    let mut cpu = small_space();
+    // The second segment is the first megabyte in one frame; the first one has pages: 5000 stands for real 0.
+    put(&mut cpu, &[(0x10008, 0x0400), (0x20028, 0), (0x200, 1), (0x8200, 2)]);
+    enable(&mut cpu, Cr0::ENHANCED_DAT);
+    cpu.set_prefix(0x8000);
+    let mut word = |address: u64| cpu.load::<u64>(address, 0).unwrap();
+    assert_eq!(word(0x5200), 2, "prefixing applies to a page");
+    assert_eq!((word(0x10_0200), word(0x10_8200)), (1, 2), "but not to a large frame");
+}
+
+#[test]
 fn protection_by_table_entries() {
     let mut cpu = small_space();
     put(&mut cpu, &[(0x20028, 0x7200)]);

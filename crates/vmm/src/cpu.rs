@@ -7,9 +7,9 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::Vcpu;
 use softsie_kvm::abi::{
-    KVM_MP_STATE_OPERATING, KVM_MP_STATE_STOPPED, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_LOGICAL_WRITE,
-    KVM_S390_PROGRAM_INT, KVM_SYNC_CRS, KVM_SYNC_PREFIX, kvm_run, kvm_s390_irq, kvm_s390_irq_payload, kvm_s390_mem_op,
-    kvm_s390_pgm_info,
+    KVM_MP_STATE_OPERATING, KVM_MP_STATE_STOPPED, KVM_S390_MEMOP_F_CHECK_ONLY, KVM_S390_MEMOP_F_INJECT_EXCEPTION,
+    KVM_S390_MEMOP_F_SKEY_PROTECTION, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_LOGICAL_WRITE, KVM_S390_PROGRAM_INT,
+    KVM_SYNC_CRS, KVM_SYNC_PREFIX, kvm_run, kvm_s390_irq, kvm_s390_irq_payload, kvm_s390_mem_op, kvm_s390_pgm_info,
 };
 
 use crate::Result;
@@ -17,6 +17,8 @@ use crate::error::Named;
 
 /// The condition code in the PSW mask.
 const CC_SHIFT: u32 = 44;
+/// The access key in the PSW mask.
+const KEY_SHIFT: u32 = 52;
 /// Problem state in the PSW mask.
 const PROBLEM_STATE: u64 = 1 << 48;
 
@@ -206,6 +208,34 @@ impl Registers<'_> {
         // SAFETY: `buf` and `size` describe `data`, which is readable for this call.
         let code = unsafe { self.vcpu.s390_mem_op(&op) };
         (code == Ok(0)).then_some(())
+    }
+
+    /// Fetches an operand of an intercepted instruction, with the PSW key. False when that meets an access exception,
+    /// which is then pending.
+    pub(crate) fn fetch_operand(&self, address: u64, access_register: u8, buffer: &mut [u8]) -> bool {
+        self.operand(KVM_S390_MEMOP_LOGICAL_READ, 0, address, access_register, buffer.as_mut_ptr(), buffer.len())
+    }
+
+    /// Stores an operand of an intercepted instruction, as [`Registers::fetch_operand`] fetches one.
+    pub(crate) fn store_operand(&self, address: u64, access_register: u8, data: &mut [u8]) -> bool {
+        self.operand(KVM_S390_MEMOP_LOGICAL_WRITE, 0, address, access_register, data.as_mut_ptr(), data.len())
+    }
+
+    /// As [`Registers::store_operand`], without storing anything.
+    pub(crate) fn check_operand_store(&self, address: u64, access_register: u8, length: usize) -> bool {
+        let flags = KVM_S390_MEMOP_F_CHECK_ONLY;
+        self.operand(KVM_S390_MEMOP_LOGICAL_WRITE, flags, address, access_register, std::ptr::null_mut(), length)
+    }
+
+    fn operand(&self, op: u32, flags: u64, address: u64, ar: u8, buffer: *mut u8, length: usize) -> bool {
+        let Some(op) = Self::mem_op(op, address, ar, buffer, length) else { return false };
+        let op = kvm_s390_mem_op {
+            flags: flags | KVM_S390_MEMOP_F_SKEY_PROTECTION | KVM_S390_MEMOP_F_INJECT_EXCEPTION,
+            key: (self.psw().0 >> KEY_SHIFT & 15) as u8,
+            ..op
+        };
+        // SAFETY: unless only a check is asked for, `buf` and `size` describe the caller's buffer, valid for this call.
+        unsafe { self.vcpu.s390_mem_op(&op) == Ok(0) }
     }
 
     fn mem_op(op: u32, address: u64, ar: u8, buffer: *mut u8, length: usize) -> Option<kvm_s390_mem_op> {

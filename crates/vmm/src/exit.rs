@@ -5,7 +5,7 @@ use softsie_kvm::abi::{KVM_EXIT_S390_RESET, KVM_EXIT_S390_SIEIC, KVM_EXIT_S390_S
 
 use crate::cpu::{Cpu, State};
 use crate::machine::{Ending, Machine};
-use crate::{Result, diagnose, report, sigp, stsi};
+use crate::{Result, channel, diagnose, report, sigp, stsi};
 
 // Interception codes.
 const INSTRUCTION: u8 = 0x04;
@@ -23,6 +23,7 @@ pub(crate) mod program {
     pub(crate) const PRIVILEGED: u16 = 0x02;
     pub(crate) const ADDRESSING: u16 = 0x05;
     pub(crate) const SPECIFICATION: u16 = 0x06;
+    pub(crate) const OPERAND: u16 = 0x15;
 }
 
 /// Handles the exit of `cpu`'s last run; called on the CPU's own thread.
@@ -55,9 +56,8 @@ pub(crate) fn handle(machine: &Machine, cpu: &Cpu) -> Result<()> {
             Ok(())
         }
         KVM_EXIT_S390_TSCH => {
-            // There are no subchannels.
-            registers.set_cc(3);
-            Ok(())
+            let ipb = registers.get(|run| run.s390_tsch().ipb);
+            channel::test_subchannel(cpu, ipb)
         }
         reason => fail(machine, cpu, &format!("exit reason {reason}, which this launcher does not know")),
     }
@@ -87,6 +87,7 @@ fn rest(machine: &Machine, cpu: &Cpu, state: State) -> Result<()> {
 fn instruction(machine: &Machine, cpu: &Cpu, ipa: u16, ipb: u32) -> Result<()> {
     match ipa {
         SERVICE_CALL => service_call(machine, cpu, ipb),
+        _ if channel::is_channel_instruction(ipa) => channel::handle(cpu, ipa, ipb),
         _ => match ipa >> 8 {
             0x83 => diagnose::handle(machine, cpu, ipa, ipb),
             0xae => sigp::handle(machine, cpu, ipa, ipb),

@@ -3,6 +3,7 @@
 //! It is nothing but a KVM client: of the crates below it sees `kvm` alone, besides `isa` for disassembly.
 //! Truth: the Principles of Operation; QEMU's s390-ccw-virtio machine and Linux's drivers for what guests expect.
 
+mod channel;
 mod console;
 mod counters;
 mod cpu;

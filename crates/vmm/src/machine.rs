@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::abi::{
-    KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
-    KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr,
-    kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
+    KVM_CAP_S390_CSS_SUPPORT, KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI,
+    KVM_CAP_S390_VECTOR_REGISTERS, KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT,
+    KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
 };
 use softsie_kvm::{Errno, System, Vm};
 
@@ -25,6 +25,8 @@ use crate::{Error, Result, exit, report};
 
 /// Event bit of the service-signal interruption's parameter: input waits.
 const EVENT_PENDING: u32 = 1;
+/// The vector facility.
+const VECTOR_FACILITY: u16 = 129;
 /// How long the end of a run waits for a CPU that does not come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -69,6 +71,8 @@ pub(crate) struct Machine {
     pub(crate) sclp: Mutex<Sclp>,
     pub(crate) console: Arc<Console>,
     pub(crate) identity: Identity,
+    /// The CPUs have vector registers.
+    pub(crate) has_vectors: bool,
     program: Program,
     /// Held while one CPU changes another; who finds it taken answers "busy".
     pub(crate) sigp: Mutex<()>,
@@ -124,6 +128,11 @@ impl Machine {
             let vcpu = vm.create_vcpu(u32::from(address)).named("KVM_CREATE_VCPU")?;
             cpus.push(Cpu::new(vcpu, address));
         }
+        if let Some(cpu) = cpus.first() {
+            // On behalf of all CPUs: I/O instructions come here.
+            let cap = kvm_enable_cap { cap: KVM_CAP_S390_CSS_SUPPORT, ..Default::default() };
+            cpu.vcpu().enable_cap(&cap).named("KVM_ENABLE_CAP")?;
+        }
         let configuration = Configuration {
             storage: parts.storage,
             cpus: parts.cpus,
@@ -133,6 +142,7 @@ impl Machine {
             diagnose_318: true,
         };
         let machine = Self {
+            has_vectors: crate::model::has_facility(&vm, VECTOR_FACILITY),
             vm,
             cpus,
             max_cpus: parts.max_cpus,

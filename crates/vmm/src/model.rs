@@ -62,6 +62,20 @@ pub(crate) fn apply(vm: &Vm, name: &str) -> Result<()> {
     unsafe { vm.set_device_attr(&processor_attribute) }.named("KVM_SET_DEVICE_ATTR")
 }
 
+/// Whether the VM's CPUs have a facility.
+pub(crate) fn has_facility(vm: &Vm, facility: u16) -> bool {
+    let mut processor = kvm_s390_vm_cpu_processor::default();
+    let attribute = kvm_device_attr {
+        flags: 0,
+        group: KVM_S390_VM_CPU_MODEL,
+        attr: KVM_S390_VM_CPU_PROCESSOR,
+        addr: (&raw mut processor).expose_provenance() as u64,
+    };
+    // SAFETY: `addr` points to a writable object of this attribute's type, which lives for the call.
+    let got = unsafe { vm.get_device_attr(&attribute) };
+    got.is_ok() && processor.fac_list[usize::from(facility / 8)] & 0x80 >> (facility % 8) != 0
+}
+
 /// A CPU identification with another machine type.
 fn with_type(cpuid: u64, kind: u16) -> u64 {
     cpuid & !0xffff_0000 | u64::from(kind) << 16

@@ -175,10 +175,13 @@ fn store_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answe
     })
 }
 
-/// Stores the vector registers; the machine has no guarded storage, whose registers could follow.
-fn store_additional_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
-    let address = parameter & !0x3ff;
-    if address != parameter || !machine.storage.contains(address, 512) {
+/// Stores the vector registers; the machine has no guarded storage, whose registers could follow. Without it the area has
+/// 1024 bytes and the right bits of the parameter, which would give its size, are part of the address.
+fn store_additional_status(machine: &Machine, target: &Cpu, address: u64) -> Result<Answer> {
+    if !machine.has_vectors {
+        return Ok(Answer::Status(status::INVALID_ORDER));
+    }
+    if address & 0x3ff != 0 || !machine.storage.contains(address, 1024) {
         return Ok(Answer::Status(status::INVALID_PARAMETER));
     }
     when_stopped(target, |registers| {
