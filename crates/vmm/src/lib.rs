@@ -16,6 +16,8 @@ mod load;
 mod machine;
 mod model;
 mod monitor;
+#[cfg(test)]
+mod programs;
 mod report;
 mod run;
 mod sclp;

@@ -1,0 +1,238 @@
+//! Tests that run a small program on a whole machine. A program that finds everything as it should be stops its CPU, which
+//! powers the machine off; one that does not ends in a disabled wait, and the run fails with a report.
+//! Truth: the Principles of Operation; each test names the place.
+
+use std::sync::Arc;
+
+use softsie_isa::assemble;
+
+use crate::console::Console;
+use crate::load::{ENTRY, Program};
+use crate::machine::{Ending, Machine, Parts};
+use crate::sclp::ConsoleKind;
+use crate::storage::MIB;
+
+/// What every program begins with. An instruction that is to be interrupted stands between `lghi %r9,CODE` and
+/// `brasl %r14,interrupted`.
+const FRAME: &str = "
+start:
+        larl    %r1,program_new
+        mvc     0x1d0(16),0(%r1)
+        lghi    %r8,0
+        jg      begin
+# A program interruption leaves its code in r8 and goes on behind the instruction.
+        .align  8
+program_new:
+        .quad   0x0000000180000000,program
+program:
+        llgh    %r8,0x8e
+        # The access key goes back to 0.
+        mvc     0xe00(16),0x150
+        ni      0xe01,0x0f
+        lpswe   0xe00
+# Fails unless the program-interruption code is r9.
+interrupted:
+        cgrjne  %r8,%r9,failed
+        lghi    %r8,0
+        br      %r14
+        .align  8
+disabled:
+        .quad   0x0002000180000000,0xbad
+failed:
+        larl    %r1,disabled
+        lpswe   0(%r1)
+passed:
+        stap    0xe10
+        llgh    %r2,0xe10
+        sigp    %r0,%r2,5
+        j       passed
+begin:
+";
+
+/// Runs `program`, which starts at its first line, on a machine with `cpus` CPUs.
+fn run(program: &str, cpus: u16) -> Ending {
+    let bytes = assemble(&format!("{FRAME}{program}"), ENTRY).unwrap();
+    let parts = Parts {
+        program: Program::embedded("a test", bytes, ENTRY),
+        storage: 16 * MIB,
+        cpus,
+        max_cpus: cpus,
+        cpu_model: None,
+        console_kind: ConsoleKind::Vt220,
+        identity: Default::default(),
+    };
+    let machine = Arc::new(Machine::new(parts, Arc::new(Console::new(None))).unwrap());
+    let threads = machine.start().unwrap();
+    let ending = machine.wait();
+    machine.end(ending.clone());
+    machine.join(threads);
+    ending
+}
+
+#[track_caller]
+fn passes(program: &str, cpus: u16) {
+    assert_eq!(run(program, cpus), Ending::PoweredOff);
+}
+
+#[test]
+fn programs_can_fail() {
+    assert!(matches!(run("j failed", 1), Ending::Failed(report) if report.contains("disabled wait")));
+    let unexpected = "lghi %r9,5\n .short 0x0000\n brasl %r14,interrupted\n j passed";
+    assert!(matches!(run(unexpected, 1), Ending::Failed(_)), "an operation exception is not an addressing exception");
+}
+
+/// Chapter 14: operand exceptions before condition code 3, access exceptions before it too.
+#[test]
+fn subchannels_are_not_operational() {
+    passes(
+        "
+        llilf   %r1,0x00010000
+        lghi    %r2,0x2000
+        stsch   0(%r2)
+        jno     failed
+        msch    0(%r2)
+        jno     failed
+        ssch    0(%r2)
+        jno     failed
+        tsch    0(%r2)
+        jno     failed
+        csch
+        jno     failed
+        hsch
+        jno     failed
+        tpi     0
+        jne     failed
+        stcrw   0(%r2)
+        jnl     failed
+        icm     %r3,15,0(%r2)
+        jne     failed
+        lghi    %r1,0x11
+        rchp
+        jno     failed
+        # Not a word boundary.
+        llilf   %r1,0x00010000
+        lghi    %r9,6
+        stsch   2(%r2)
+        brasl   %r14,interrupted
+        # Outside storage.
+        lghi    %r9,5
+        llilf   %r3,0x7ffff000
+        msch    0(%r3)
+        brasl   %r14,interrupted
+        # No subsystem-identification word.
+        lghi    %r9,0x15
+        lghi    %r1,0
+        csch
+        brasl   %r14,interrupted
+        llill   %r1,0xffff
+        sal
+        brasl   %r14,interrupted
+        j       passed
+        ",
+        1,
+    );
+}
+
+/// Chapter 3, Key-Controlled Protection, for an operand that the launcher accesses.
+#[test]
+fn the_command_block_is_under_key_controlled_protection() {
+    passes(
+        "
+        llilf   %r2,0x20000
+        llilf   %r3,0x00100010
+        lghi    %r4,0x10
+        sske    %r4,%r2
+        # Key 1 in both: the characteristics are stored.
+        mvhi    0(%r2),0
+        st      %r3,0(%r2)
+        spka    0x10
+        .long   0xb25f0020
+        spka    0
+        jne     failed
+        larl    %r5,response
+        clc     16(4,%r2),0(%r5)
+        jne     failed
+        # Key 2 in storage.
+        lghi    %r4,0x20
+        sske    %r4,%r2
+        xc      16(4,%r2),16(%r2)
+        lghi    %r9,4
+        spka    0x10
+        .long   0xb25f0020
+        brasl   %r14,interrupted
+        icm     %r4,15,16(%r2)
+        jne     failed
+        j       passed
+response:
+        .long   0x0ff00001
+        ",
+        1,
+    );
+}
+
+/// Chapter 4, CPU States: a CPU that waits for good is operating; a stop order stops it. Orders are repeated while the CPU is
+/// busy with an earlier one.
+#[test]
+fn a_cpu_in_a_disabled_wait_follows_orders() {
+    passes(
+        "
+        # CPU 1 goes into a disabled wait by its restart interruption.
+        larl    %r1,restart_new
+        mvc     0x1a0(16),0(%r1)
+        lghi    %r4,1
+restart:
+        sigp    %r0,%r4,6
+        jh      restart
+        jne     failed
+        # Wait until it does not run any more.
+running:
+        lghi    %r3,0
+        lghi    %r2,0
+        sigp    %r2,%r4,0x15
+        jhe     running
+        sigp    %r2,%r4,1
+        jne     failed
+stop:
+        sigp    %r0,%r4,5
+        jh      stop
+        jne     failed
+stopping:
+        lghi    %r2,0
+        sigp    %r2,%r4,1
+        jhe     stopping
+        chi     %r2,0x40
+        jne     failed
+        j       passed
+        .align  8
+restart_new:
+        .quad   0x0002000180000000,0x1234
+        ",
+        2,
+    );
+}
+
+/// Chapter 4, Store Additional Status at Address: the area lies on a boundary of 1024 bytes.
+#[test]
+fn additional_status_holds_the_vector_registers() {
+    passes(
+        "
+        lghi    %r4,1
+        llilf   %r3,0x20100
+        lghi    %r2,0
+        sigp    %r2,%r4,0x17
+        jnl     failed
+        chi     %r2,0x100
+        jne     failed
+        llilf   %r3,0x20000
+        mvi     0(%r3),0xff
+store:
+        sigp    %r2,%r4,0x17
+        jh      store
+        jne     failed
+        cli     0(%r3),0
+        jne     failed
+        j       passed
+        ",
+        2,
+    );
+}
