@@ -301,6 +301,14 @@ mod tests {
     }
 
     #[test]
+    fn binary_conversions_are_executed_whatever_is_announced() {
+        let cpu = CpuModel::new(&FacilityList::of(&[0, 1, 2])).cpu();
+        assert!(!cpu.facilities.has(37));
+        assert!(cpu.has_instruction(softsie_isa::Op::CDLGBR) && cpu.has_instruction(softsie_isa::Op::CLFDBR));
+        assert!(!cpu.has_instruction(softsie_isa::Op::ADTR));
+    }
+
+    #[test]
     fn nothing_is_announced_that_the_cpu_lacks() {
         let host = host_facilities();
         for facility in host.bits() {
