@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 /// The release whose kernel is 6.12.
 pub const SUITE: &str = "trixie";
+/// The names under which an archive may publish it. A mirror or proxy whose index does not match its signed list under one
+/// name (in the middle of a synchronization) often has a matching pair under the other; the code name is checked.
+const NAMES: [&str; 2] = [SUITE, "stable"];
 /// The architecture of the packages.
 pub const ARCHITECTURE: &str = "s390x";
 
@@ -180,18 +183,21 @@ impl Apt {
         }
         let apt = Self { root: root.to_path_buf() };
         let mut reason = String::new();
-        for mirror in &mirrors {
-            apt.configure(mirror, &keyrings, unsigned)?;
+        for (mirror, suite) in mirrors.iter().flat_map(|mirror| NAMES.map(|suite| (mirror, suite))) {
+            apt.configure(mirror, suite, &keyrings, unsigned)?;
             let output = apt.run("apt-get", &["update"], root)?;
-            if output.status.success() && apt.knows("busybox-static") {
+            if output.status.success() && apt.is_of_suite() && apt.knows("busybox-static") {
                 return Ok(apt);
             }
-            reason = complaint(&output);
+            // The first complaint is about the suite by its own name.
+            if reason.is_empty() {
+                reason = complaint(&output);
+            }
         }
         bail!("the mirror {} gives no {SUITE} packages: {reason}", mirrors.join(", "))
     }
 
-    fn configure(&self, mirror: &str, keyrings: &[PathBuf], unsigned: bool) -> Result<()> {
+    fn configure(&self, mirror: &str, suite: &str, keyrings: &[PathBuf], unsigned: bool) -> Result<()> {
         for folder in ["state/lists/partial", "cache/archives/partial", "log"] {
             let path = self.root.join(folder);
             fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -203,7 +209,7 @@ impl Apt {
             format!("Signed-By: {}", paths.join(" "))
         };
         let sources = format!(
-            "Types: deb\nURIs: {mirror}\nSuites: {SUITE}\nComponents: main\nArchitectures: {ARCHITECTURE}\n\
+            "Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nArchitectures: {ARCHITECTURE}\n\
              Targets: Packages\n{trust}\n"
         );
         let dump = Command::new("apt-config").arg("dump").output().context("cannot run apt-config")?;
@@ -237,6 +243,14 @@ impl Apt {
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot run {program}"))
+    }
+
+    /// Whether the lists that were loaded are the suite's, by whichever name.
+    fn is_of_suite(&self) -> bool {
+        let codename = format!("n={SUITE}");
+        self.run("apt-cache", &["policy"], &self.root).is_ok_and(|output| {
+            String::from_utf8_lossy(&output.stdout).split([',', '\n']).any(|field| field.trim() == codename)
+        })
     }
 
     fn knows(&self, package: &str) -> bool {
