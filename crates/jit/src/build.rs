@@ -3,7 +3,7 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{AbiParam, Block, BlockArg, Function, InstBuilder, Signature, UserFuncName, Value, types};
+use cranelift_codegen::ir::{AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use softsie_cpu::layout;
@@ -11,7 +11,7 @@ use softsie_exec::semantics;
 
 use crate::cc::Cc;
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
-use crate::frame::{Frame, INTERPRET, NEXT, OVERFLOW};
+use crate::frame::{CALL, Frame, INTERPRET, NEXT, OVERFLOW};
 use crate::region::{Item, Plan};
 use crate::registers::Gpr;
 
@@ -36,7 +36,7 @@ pub(crate) fn build(
     let convention = isa.default_call_conv();
     *function = Function::with_name_signature(UserFuncName::user(0, 0), signature(convention, 2));
     let mut b = FunctionBuilder::new(function, context);
-    let thunk = b.import_signature(signature(convention, 4));
+    let bridge = b.import_signature(bridge_signature());
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -49,7 +49,7 @@ pub(crate) fn build(
         cpu,
         frame,
         tlb: cpu,
-        thunk,
+        bridge,
         state,
         before: state,
         place: Place::default(),
@@ -66,6 +66,38 @@ pub(crate) fn build(
     builder.e.b.seal_all_blocks();
     builder.e.b.finalize(isa.frontend_config());
     Ok(())
+}
+
+/// Builds the bridge to thunk `number`: it preserves every register, and leaves the result in the frame, because a function
+/// that preserves all registers has none to return it in.
+pub(crate) fn bridge(
+    number: usize,
+    function: &mut Function,
+    context: &mut FunctionBuilderContext,
+    isa: &dyn TargetIsa,
+) {
+    *function = Function::with_name_signature(UserFuncName::user(0, 0), bridge_signature());
+    let mut b = FunctionBuilder::new(function, context);
+    let thunk = b.import_signature(signature(isa.default_call_conv(), 4));
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    let arguments = b.block_params(entry).to_vec();
+    let flags = MemFlagsData::trusted();
+    let pointer = offset_of!(Frame, thunks) + number * size_of::<crate::frame::Thunk>();
+    let pointer = b.ins().load(types::I64, flags, arguments[1], pointer as i32);
+    let call = b.ins().call_indirect(thunk, pointer, &arguments);
+    let result = b.inst_results(call)[0];
+    b.ins().store(flags, result, arguments[1], offset_of!(Frame, result) as i32);
+    b.ins().return_(&[]);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+}
+
+fn bridge_signature() -> Signature {
+    let mut s = signature(CallConv::PreserveAll, 4);
+    s.returns.clear();
+    s
 }
 
 /// `parameters` doublewords to one.
@@ -175,7 +207,7 @@ impl Builder<'_, '_> {
         e.write_back(&state);
         e.park_cc();
         let index = e.constant(types::I64, e.place.index as u64);
-        let ended = e.call_thunk(offset_of!(Frame, call), index, index);
+        let ended = e.call_thunk(CALL, index, index);
         let (out, next) = (e.b.create_block(), e.b.create_block());
         e.b.set_cold_block(out);
         e.b.ins().brif(ended, out, &[], next, &[]);

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use crate::emit::{Cond, Emit};
-use crate::frame::Frame;
+use crate::frame::{CONDITION_CODE, Frame};
 
 /// How a condition code follows from one or two values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,7 +150,7 @@ impl Emit<'_> {
             Cc::Met(_) => {
                 self.park_cc();
                 let zero = self.constant(types::I64, 0);
-                let cc = self.call_thunk(std::mem::offset_of!(Frame, cc), zero, zero);
+                let cc = self.call_thunk(CONDITION_CODE, zero, zero);
                 self.state.cc = Cc::InCpu;
                 return self.b.ins().ireduce(types::I8, cc);
             }

@@ -10,7 +10,7 @@ use cranelift_codegen::{Context, isa};
 use cranelift_frontend::FunctionBuilderContext;
 use thiserror::Error;
 
-use crate::build::build;
+use crate::build::{bridge, build};
 use crate::region::Plan;
 
 /// Why there is no engine, or no code.
@@ -73,6 +73,17 @@ impl Compiler {
     pub(crate) fn compile(&mut self, plan: &Plan) -> Result<&[u8], Error> {
         self.context.clear();
         build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
+        self.code()
+    }
+
+    /// The code of the bridge to a thunk.
+    pub(crate) fn compile_bridge(&mut self, thunk: usize) -> Result<&[u8], Error> {
+        self.context.clear();
+        bridge(thunk, &mut self.context.func, &mut self.functions, &*self.isa);
+        self.code()
+    }
+
+    fn code(&mut self) -> Result<&[u8], Error> {
         let code = self
             .context
             .compile(&*self.isa, &mut ControlPlane::default())

@@ -2,6 +2,7 @@
 //! Source: the trait's contract in crates/exec/src/machine.rs; Cranelift IR's own documentation.
 
 use std::marker::PhantomData;
+use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{
@@ -15,6 +16,7 @@ use softsie_isa::Operands;
 
 use crate::cc::{Cc, Kind};
 
+use crate::frame::Frame;
 use crate::mode::Mode;
 use crate::registers::Gpr;
 use crate::survey::relative_target;
@@ -98,7 +100,7 @@ pub(crate) struct Emit<'a> {
     pub(crate) frame: Value,
     /// The operand space's TLB entries.
     pub(crate) tlb: Value,
-    pub(crate) thunk: SigRef,
+    pub(crate) bridge: SigRef,
     pub(crate) state: State,
     /// The state before the current instruction.
     pub(crate) before: State,
@@ -143,6 +145,13 @@ impl Emit<'_> {
         }
     }
 
+    /// The result on two constants: shift amounts and absolute addresses are made of such, and a constant amount is worth
+    /// much.
+    fn fold<T: Scalar>(&mut self, a: Val<T>, b: Val<T>, f: impl Fn(u64, u64) -> u64) -> Option<Val<T>> {
+        let v = f(self.as_constant(a.value)?, self.as_constant(b.value)?);
+        Some(Val::new(self.constant(ty::<T>(), v)))
+    }
+
     pub(crate) fn get(&mut self, ty: Type, at: Value, offset: usize) -> Value {
         self.b.ins().load(ty, MemFlagsData::trusted(), at, offset as i32)
     }
@@ -163,11 +172,12 @@ impl Emit<'_> {
         self.put(v, self.frame, offset);
     }
 
-    /// Calls the thunk whose pointer is at `offset` of the frame.
-    pub(crate) fn call_thunk(&mut self, offset: usize, a: Value, b: Value) -> Value {
-        let thunk = self.get(types::I64, self.frame, offset);
-        let call = self.b.ins().call_indirect(self.thunk, thunk, &[self.cpu, self.frame, a, b]);
-        self.b.inst_results(call)[0]
+    /// Calls a thunk.
+    pub(crate) fn call_thunk(&mut self, number: usize, a: Value, b: Value) -> Value {
+        let at = offset_of!(Frame, bridges) + number * size_of::<usize>();
+        let bridge = self.get(types::I64, self.frame, at);
+        self.b.ins().call_indirect(self.bridge, bridge, &[self.cpu, self.frame, a, b]);
+        self.get(types::I64, self.frame, offset_of!(Frame, result))
     }
 
     /// The block that gives the current instruction to the interpreter with the state before it.
@@ -460,6 +470,9 @@ impl Machine for Emit<'_> {
     }
 
     fn add<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        if let Some(v) = self.fold::<T>(a, b, u64::wrapping_add) {
+            return v;
+        }
         Val::new(self.b.ins().iadd(a.value, b.value))
     }
     fn sub<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
@@ -499,6 +512,9 @@ impl Machine for Emit<'_> {
         (Val::new(v), Cond::Compare(IntCC::UnsignedLessThan, a.value, b.value))
     }
     fn and<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        if let Some(v) = self.fold::<T>(a, b, |a, b| a & b) {
+            return v;
+        }
         Val::new(self.b.ins().band(a.value, b.value))
     }
     fn or<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {

@@ -9,7 +9,7 @@ use softsie_exec::{Leave, NoObserver, conclude, look_up, step};
 
 use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
-use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
+use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW, THUNKS};
 use crate::mode::Mode;
 use crate::region::Plan;
 
@@ -83,10 +83,18 @@ impl Engine {
     /// # Errors
     /// The host has no code generator or no executable memory.
     pub fn new(optimization: Optimization) -> Result<Engine, Error> {
+        let mut compiler = Compiler::new(optimization)?;
+        let mut arena = Arena::new(ARENA)?;
+        let mut frame = Box::new(Frame::new(CodeStamp::NONE));
+        for thunk in 0..THUNKS {
+            let at = arena.add(compiler.compile_bridge(thunk)?).ok_or_else(|| full("bridges"))?;
+            frame.bridges[thunk] = at.expose_provenance();
+        }
+        arena.keep();
         Ok(Engine {
-            compiler: Compiler::new(optimization)?,
-            arena: Arena::new(ARENA)?,
-            frame: Box::new(Frame::new(CodeStamp::NONE)),
+            compiler,
+            arena,
+            frame,
             entries: HashMap::new(),
             recent: Box::new([None; JUMP_CACHE]),
             records: Vec::new(),
@@ -246,6 +254,10 @@ impl Engine {
     pub fn code_size(&self) -> usize {
         self.arena.used()
     }
+}
+
+fn full(what: &str) -> Error {
+    Error::Compile(format!("no room for {what}"))
 }
 
 // SAFETY: code and records are owned by the engine; the frame's pointers are set at each entry.

@@ -18,6 +18,15 @@ pub(crate) const OVERFLOW: u64 = 4;
 /// A Rust function that regions call. Zero says "go on"; other results differ.
 pub(crate) type Thunk = extern "C" fn(&mut Cpu, &mut Frame, u64, u64) -> u64;
 
+/// Numbers of the thunks.
+pub(crate) const LOAD: usize = 0;
+pub(crate) const STORE: usize = 1;
+pub(crate) const PROBE: usize = 2;
+pub(crate) const HOST: usize = 3;
+pub(crate) const CALL: usize = 4;
+pub(crate) const CONDITION_CODE: usize = 5;
+pub(crate) const THUNKS: usize = 6;
+
 /// Everything that code needs besides the CPU, so that code contains no address of ours.
 #[repr(C)]
 pub(crate) struct Frame {
@@ -31,12 +40,13 @@ pub(crate) struct Frame {
     pub(crate) cc_kind: u64,
     pub(crate) cc_a: u64,
     pub(crate) cc_b: u64,
-    pub(crate) load: Thunk,
-    pub(crate) store: Thunk,
-    pub(crate) probe: Thunk,
-    pub(crate) host: Thunk,
-    pub(crate) call: Thunk,
-    pub(crate) cc: Thunk,
+    /// What the last call of a thunk returned.
+    pub(crate) result: u64,
+    /// The thunks, by number.
+    pub(crate) thunks: [Thunk; THUNKS],
+    /// The bridges by which code reaches them: functions that preserve every register, so that code on the hot path need not
+    /// keep its values where a call leaves them alone.
+    pub(crate) bridges: [usize; THUNKS],
     /// With [`ENDED`]: number of the instruction in `records`, and how it ended.
     pub(crate) record: u64,
     pub(crate) exit: Exit,
@@ -53,12 +63,9 @@ impl Frame {
             cc_kind: cc::IN_CPU,
             cc_a: 0,
             cc_b: 0,
-            load,
-            store,
-            probe,
-            host,
-            call,
-            cc: condition_code,
+            result: 0,
+            thunks: [load, store, probe, host, call, condition_code],
+            bridges: [0; THUNKS],
             record: 0,
             exit: Exit::Continue,
             stamp,

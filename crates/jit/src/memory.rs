@@ -57,7 +57,7 @@ impl Emit<'_> {
         let (hot, cold, done) = self.fork(Some(ty::<T>()));
         self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
         self.b.switch_to_block(cold);
-        self.slow(offset_of!(Frame, load), ea, T::BYTES);
+        self.slow(frame::LOAD, ea, T::BYTES);
         let v = self.get(ty::<T>(), self.frame, offset_of!(Frame, value));
         self.b.ins().jump(done, &[BlockArg::Value(v)]);
         self.b.switch_to_block(hot);
@@ -74,7 +74,7 @@ impl Emit<'_> {
         self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
         self.b.switch_to_block(cold);
         self.put(v.value, self.frame, offset_of!(Frame, value));
-        self.slow(offset_of!(Frame, store), ea, T::BYTES);
+        self.slow(frame::STORE, ea, T::BYTES);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(hot);
         let swapped = self.swap(v.value);
@@ -89,7 +89,7 @@ impl Emit<'_> {
         let (hot, cold, done) = self.fork(None);
         self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
         self.b.switch_to_block(cold);
-        self.slow(offset_of!(Frame, probe), ea, length);
+        self.slow(frame::PROBE, ea, length);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(hot);
         self.b.ins().jump(done, &[]);
@@ -107,7 +107,7 @@ impl Emit<'_> {
         let (hot, cold, done) = self.fork(Some(types::I64));
         self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
         self.b.switch_to_block(cold);
-        self.slow(offset_of!(Frame, host), ea, T::BYTES);
+        self.slow(frame::HOST, ea, T::BYTES);
         let host = self.get(types::I64, self.frame, offset_of!(Frame, value));
         self.b.ins().jump(done, &[BlockArg::Value(host)]);
         self.b.switch_to_block(hot);
