@@ -3,7 +3,9 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types};
+use cranelift_codegen::ir::{
+    AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
+};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use softsie_cpu::layout;
@@ -57,6 +59,7 @@ pub(crate) fn build(
         interpret: None,
         branch: None,
         serialize: false,
+        interlocked: false,
     };
     e.tlb = e.get_cpu(types::I64, layout::TLB);
     let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
@@ -177,7 +180,8 @@ impl Builder<'_, '_> {
 
     fn instruction(&mut self, item: &Item) -> Result<(), String> {
         let e = &mut self.e;
-        (e.before, e.interpret, e.branch, e.serialize) = (e.state, None, None, false);
+        (e.before, e.interpret, e.branch) = (e.state, None, None);
+        (e.serialize, e.interlocked) = (false, false);
         if !item.emits {
             self.call();
             return Ok(());

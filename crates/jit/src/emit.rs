@@ -111,6 +111,8 @@ pub(crate) struct Emit<'a> {
     pub(crate) branch: Option<(Cond, Target)>,
     /// The attention word is to be looked at after the instruction.
     pub(crate) serialize: bool,
+    /// The current instruction has updated storage by an atomic operation.
+    pub(crate) interlocked: bool,
 }
 
 /// The type of `T`'s values.
@@ -774,7 +776,10 @@ impl Machine for Emit<'_> {
         if self.mode.afp() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
     }
     fn serialize(&mut self) -> Result<(), Exit> {
-        self.b.ins().fence();
+        // On x86-64 an interlocked update is a barrier of its own.
+        if !(self.interlocked && cfg!(target_arch = "x86_64")) {
+            self.b.ins().fence();
+        }
         self.serialize = true;
         Ok(())
     }

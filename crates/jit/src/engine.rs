@@ -145,6 +145,7 @@ impl Engine {
     }
 
     /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: look up first.
+    #[inline]
     pub fn advance(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         let address = cpu.psw.address;
         if cpu.code_at(address).is_err() {
@@ -152,14 +153,14 @@ impl Engine {
         }
         let (mode, stamp) = (Mode::of(cpu), cpu.code_stamp());
         let slot = ((address >> 1) ^ (address >> 12) ^ mode.mix()) as usize % JUMP_CACHE;
-        let entry = match self.recent[slot] {
-            Some(e) if e.address == address && e.mode == mode && e.stamp == stamp => e,
+        let (code, records) = match &self.recent[slot] {
+            Some(e) if e.address == address && e.mode == mode && e.stamp == stamp => (e.code, e.records),
             _ => self.find(cpu, address, mode, stamp, slot),
         };
-        let Some(code) = entry.code else { return self.interpret(cpu) };
+        let Some(code) = code else { return self.interpret(cpu) };
         self.counters.entries += 1;
         let frame = &mut *self.frame;
-        frame.records = entry.records;
+        frame.records = records;
         frame.stamp = stamp;
         frame.attention = cpu.attention().as_ptr();
         let why = code(cpu, frame);
@@ -178,6 +179,7 @@ impl Engine {
         }
     }
 
+    #[cold]
     fn interpret(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         self.counters.interpreted += 1;
         // It may have changed control state: always look up.
@@ -185,7 +187,14 @@ impl Engine {
     }
 
     #[cold]
-    fn find(&mut self, cpu: &mut Cpu, address: u64, mode: Mode, stamp: CodeStamp, slot: usize) -> Entry {
+    fn find(
+        &mut self,
+        cpu: &mut Cpu,
+        address: u64,
+        mode: Mode,
+        stamp: CodeStamp,
+        slot: usize,
+    ) -> (Option<Code>, *const Decoded) {
         let entry = match self.entries.get(&(address, mode)) {
             Some(e) if e.stamp == stamp => *e,
             _ => {
@@ -195,7 +204,7 @@ impl Engine {
             }
         };
         self.recent[slot] = Some(entry);
-        entry
+        (entry.code, entry.records)
     }
 
     /// Compiles the region at `address`. What cannot be compiled is interpreted.

@@ -99,6 +99,7 @@ impl Emit<'_> {
     /// Host address of an operand that is fetched and stored at once. Left to the interpreter when not on an integral
     /// boundary.
     pub(crate) fn emit_place<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Value {
+        self.interlocked = true;
         if T::BYTES > 1 {
             let low = self.b.ins().band_imm_u(ea.address.value, T::BYTES as i64 - 1);
             self.exit_if_not_zero(low);

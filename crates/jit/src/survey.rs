@@ -21,10 +21,7 @@ pub(crate) struct Survey {
     pub(crate) written: Set,
     /// Those of which bits 0-31 are read or written.
     pub(crate) full: Set,
-    pub(crate) reads_cc: bool,
     pub(crate) sets_cc: bool,
-    /// May leave in the middle.
-    pub(crate) exits: bool,
     /// Target of a relative branch that may be taken.
     pub(crate) target: Option<u64>,
     /// A branch that is always taken.
@@ -43,9 +40,7 @@ impl Survey {
             used: Set::default(),
             written: Set::default(),
             full: Set::default(),
-            reads_cc: false,
             sets_cc: false,
-            exits: false,
             target: None,
             ends: false,
             declined: false,
@@ -66,7 +61,6 @@ impl Survey {
     /// An exit gives the instruction to the interpreter, which does all of it again. That is right as long as it has not
     /// stored what depends on what it fetched.
     fn may_exit(&mut self) -> Result<(), Exit> {
-        self.exits = true;
         self.declined |= self.loaded && self.stored;
         Ok(())
     }
@@ -234,17 +228,12 @@ impl Machine for Survey {
     fn set_cc(&mut self, (): ()) {
         self.sets_cc = true;
     }
-    fn cc(&mut self) {
-        self.reads_cc = true;
-    }
+    fn cc(&mut self) {}
     fn cc_is(&mut self, mask: u8) -> Option<bool> {
         match mask & 15 {
             0 => Some(false),
             15 => Some(true),
-            _ => {
-                self.reads_cc = true;
-                None
-            }
+            _ => None,
         }
     }
 
@@ -291,7 +280,6 @@ impl Machine for Survey {
     }
     fn program_mask(&mut self) {}
     fn fixed_point_overflow(&mut self, _: Option<bool>) -> Result<(), Exit> {
-        self.exits |= self.mode.fixed_point_overflow();
         Ok(())
     }
 
@@ -321,8 +309,9 @@ impl Machine for Survey {
     fn require_afp(&mut self, _: u8) -> Result<(), Exit> {
         if self.mode.afp() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
     }
+    /// It leaves after the instruction only.
     fn serialize(&mut self) -> Result<(), Exit> {
-        self.may_exit()
+        Ok(())
     }
     fn vector1(&mut self, _: VectorOp1, _: u8, (): ()) {
         self.declined = true;
