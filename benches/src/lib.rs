@@ -12,6 +12,8 @@ const SOURCE: u64 = 0x2_0000;
 const TARGET: u64 = 0x9_0000;
 /// Bytes that the loops work on.
 const LENGTH: u64 = 0x6_0000;
+/// How often loops without data go round.
+const ROUNDS: u64 = 100_000;
 /// Where the PSW is that ends a loop.
 const WAIT: u64 = 0x200;
 
@@ -24,11 +26,13 @@ pub enum Loop {
     Copy,
     /// A function called each time, with a branch in it that goes either way.
     Calls,
+    /// Compare-and-branch instructions with different masks and outcomes.
+    Compare,
 }
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 3] = [Loop::Crc, Loop::Copy, Loop::Calls];
+    pub const ALL: [Loop; 4] = [Loop::Crc, Loop::Copy, Loop::Calls, Loop::Compare];
 
     /// The program.
     fn text(self) -> &'static str {
@@ -44,6 +48,11 @@ impl Loop {
                 "again: lgr %r2,%r5\n brasl %r14,half\n agr %r6,%r2\n brctg %r5,again\n lpswe 0x200\n\
                  half: tmll %r2,1\n jne odd\n srlg %r2,%r2,1\n br %r14\n odd: aghi %r2,1\n br %r14"
             }
+            Loop::Compare => {
+                "again: lgr %r2,%r5\n ngr %r2,%r8\n cgrje %r2,%r7,one\n cgrjl %r2,%r9,two\n aghi %r6,1\n\
+                 one: cgrjh %r2,%r9,three\n aghi %r6,2\n two: aghi %r6,3\n three: cgrjnl %r2,%r7,four\n aghi %r6,4\n\
+                 four: brctg %r5,again\n lpswe 0x200"
+            }
         }
     }
 
@@ -51,7 +60,7 @@ impl Loop {
         match self {
             Loop::Crc => LENGTH,
             Loop::Copy => LENGTH / 8,
-            Loop::Calls => 100_000,
+            Loop::Calls | Loop::Compare => ROUNDS,
         }
     }
 }
@@ -100,6 +109,7 @@ impl Subject {
             Loop::Crc => (cpu.gr[3], cpu.gr[4]) = (0xFFFF_FFFF, TABLE),
             Loop::Copy => cpu.gr[3] = TARGET,
             Loop::Calls => {}
+            Loop::Compare => (cpu.gr[7], cpu.gr[8], cpu.gr[9]) = (2, 7, 5),
         }
         cpu.set_psw(Psw::new(0x1_8000_0000, CODE));
         cpu
@@ -136,7 +146,16 @@ impl Subject {
                 storage[TARGET as usize..(TARGET + LENGTH) as usize] == source()[..]
             }
             // Half of each number, rounded up by one when odd: an odd n gives n + 1.
-            Loop::Calls => gr[6] == (1..=100_000u64).map(|n| if n % 2 != 0 { n + 1 } else { n / 2 }).sum(),
+            Loop::Calls => gr[6] == (1..=ROUNDS).map(|n| if n % 2 != 0 { n + 1 } else { n / 2 }).sum(),
+            Loop::Compare => {
+                let round = |n: u64| match n & 7 {
+                    2 => 5,
+                    low @ 0..5 => 3 + if low < 2 { 4 } else { 0 },
+                    5 => 6,
+                    _ => 1,
+                };
+                gr[6] == (1..=ROUNDS).map(round).sum()
+            }
         }
     }
 

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => figures(),
         ["list", which, directory] => list(which, directory),
-        _ => Err("usage: figures [list Crc|Copy|Calls DIRECTORY]".to_owned()),
+        _ => Err("usage: figures [list LOOP DIRECTORY]".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,11 +16,14 @@ const OTHER_PSW_BITS: u64 = 3 << 46 | 8 << 40;
 impl Mode {
     #[inline(always)]
     pub(crate) fn of(cpu: &Cpu) -> Mode {
+        Mode::of_bits(cpu.psw.mask, cpu.cr[0])
+    }
+
+    /// Of a PSW mask and CR0.
+    #[inline(always)]
+    pub(crate) fn of_bits(psw: u64, cr0: u64) -> Mode {
         let named = PswMask::DAT.bits() | PswMask::PROBLEM.bits() | PswMask::EA.bits() | PswMask::BA.bits();
-        Mode {
-            psw: cpu.psw.mask & (named | OTHER_PSW_BITS),
-            cr0: cpu.cr[0] & (Cr0::AFP_REGISTER.bits() | Cr0::VECTOR.bits()),
-        }
+        Mode { psw: psw & (named | OTHER_PSW_BITS), cr0: cr0 & (Cr0::AFP_REGISTER.bits() | Cr0::VECTOR.bits()) }
     }
 
     fn psw(self) -> Psw {

@@ -371,3 +371,37 @@ fn emits_vector(op: VectorOp) -> bool {
 pub(crate) fn relative_target(mode: Mode, base: u64, o: &Operands) -> u64 {
     base.wrapping_add(u64::from(o.page_offset())).wrapping_add(o.relative() as u64) & mode.address_mask()
 }
+
+#[cfg(test)]
+mod tests {
+    use softsie_exec::semantics;
+    use softsie_isa::{ROWS, extract};
+
+    use super::*;
+
+    #[test]
+    fn most_simple_instructions_are_emitted() {
+        let mode = Mode::of_bits(0x1_8000_0000, 0x6_00E0);
+        let (mut emitted, mut declined) = (0, Vec::new());
+        for row in ROWS {
+            let Some(f) = semantics::simple::<Survey>(row.op) else { continue };
+            let mut survey = Survey::new(mode, 0x1000);
+            let certain = f(&mut survey, &extract(row.op, row.op.text(), 0)).is_err();
+            if survey.declined && !certain { declined.push(row.mnemonic) } else { emitted += 1 }
+        }
+        println!("{emitted} emitted; declined: {declined:?}");
+        assert!(emitted > 3 * declined.len(), "{emitted} emitted; declined: {declined:?}");
+    }
+
+    #[test]
+    fn what_is_stored_after_a_fetch_is_not_done_twice() {
+        let mode = Mode::of_bits(0x1_8000_0000, 0x6_00E0);
+        let mut survey = Survey::new(mode, 0x1000);
+        let ea = Ea { address: (), ar: 0 };
+        survey.load::<u32>(ea).unwrap();
+        survey.store::<u32>(ea, ()).unwrap();
+        assert!(!survey.declined);
+        survey.raise_if(None, ProgramCode::SPECIFICATION).unwrap();
+        assert!(survey.declined, "an exit after the store would have the interpreter store again");
+    }
+}
