@@ -20,6 +20,7 @@ mod peer;
 mod registers;
 mod reset;
 mod run;
+pub mod signal;
 pub mod statistics;
 mod status;
 mod system;

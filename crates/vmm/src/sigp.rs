@@ -3,32 +3,12 @@
 //! Truth: the Principles of Operation, chapter 4, Multiprocessing (orders, status bits, condition codes).
 
 use softsie_kvm::abi::{KVM_S390_RESTART, KVM_S390_SIGP_STOP, KVM_S390_STOP_FLAG_STORE_STATUS, kvm_s390_interrupt};
+use softsie_kvm::signal::{order, status};
 
 use crate::cpu::{Cpu, Reset, State};
 use crate::error::Named;
 use crate::machine::Machine;
 use crate::{Result, exit::program};
-
-/// Order codes.
-mod order {
-    pub(super) const START: u8 = 0x04;
-    pub(super) const STOP: u8 = 0x05;
-    pub(super) const RESTART: u8 = 0x06;
-    pub(super) const STOP_AND_STORE_STATUS: u8 = 0x09;
-    pub(super) const INITIAL_CPU_RESET: u8 = 0x0b;
-    pub(super) const CPU_RESET: u8 = 0x0c;
-    pub(super) const SET_PREFIX: u8 = 0x0d;
-    pub(super) const STORE_STATUS_AT_ADDRESS: u8 = 0x0e;
-    pub(super) const SET_ARCHITECTURE: u8 = 0x12;
-    pub(super) const STORE_ADDITIONAL_STATUS: u8 = 0x17;
-}
-
-/// Status bits.
-mod status {
-    pub(super) const INCORRECT_STATE: u32 = 0x200;
-    pub(super) const INVALID_PARAMETER: u32 = 0x100;
-    pub(super) const INVALID_ORDER: u32 = 0x002;
-}
 
 /// How an order ends: the condition code, with the status for condition code 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,29 +9,7 @@ use crate::Errno;
 use crate::interrupt::{LocalIrq, Pending};
 use crate::peer::Peer;
 use crate::run::Running;
-
-mod order {
-    pub(super) const SENSE: u8 = 0x01;
-    pub(super) const EXTERNAL_CALL: u8 = 0x02;
-    pub(super) const EMERGENCY_SIGNAL: u8 = 0x03;
-    pub(super) const STOP: u8 = 0x05;
-    pub(super) const STOP_AND_STORE_STATUS: u8 = 0x09;
-    pub(super) const INITIAL_CPU_RESET: u8 = 0x0b;
-    pub(super) const CPU_RESET: u8 = 0x0c;
-    pub(super) const SET_PREFIX: u8 = 0x0d;
-    pub(super) const STORE_STATUS_AT_ADDRESS: u8 = 0x0e;
-    pub(super) const SET_ARCHITECTURE: u8 = 0x12;
-    pub(super) const CONDITIONAL_EMERGENCY_SIGNAL: u8 = 0x13;
-    pub(super) const SENSE_RUNNING_STATUS: u8 = 0x15;
-}
-
-mod status {
-    pub(super) const EXTERNAL_CALL_PENDING: u32 = 0x80;
-    pub(super) const STOPPED: u32 = 0x40;
-    pub(super) const INVALID_PARAMETER: u32 = 0x100;
-    pub(super) const INCORRECT_STATE: u32 = 0x200;
-    pub(super) const NOT_RUNNING: u32 = 0x400;
-}
+use crate::signal::{order, status};
 
 /// How an order ends.
 enum Answer {
