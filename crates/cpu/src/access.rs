@@ -391,6 +391,12 @@ impl Cpu {
         self.statistics.tlb_misses += 1;
         // SAFETY: spaces live as long as the CPU; the key is copied out.
         let key = unsafe { (*selected).key };
+        let low_pages = self.has_protected_low_addresses(key) && address < 0x2000;
+        // The effective address alone decides on low-address protection: it comes before all exceptions of translation.
+        if access == Access::Store && low_pages && address % PAGE_SIZE < LOW_ADDRESS_BYTES {
+            let kind = Some(Protection::LowAddress);
+            return Err(self.access_exception(ProgramCode::PROTECTION, kind, space, address, access));
+        }
         let (real, dat_protected, no_execution) = if key.real {
             (address, false, false)
         } else {
@@ -404,10 +410,8 @@ impl Cpu {
         let Some(page) = slots.page(absolute) else {
             return Err(self.access_exception(ProgramCode::ADDRESSING, None, space, address, access));
         };
-        let low_pages = self.has_protected_low_addresses(key) && address < 0x2000;
         let storage_key = page.state.key();
         let violation = match access {
-            Access::Store if low_pages && address % PAGE_SIZE < LOW_ADDRESS_BYTES => Some(Protection::LowAddress),
             Access::Store if dat_protected => Some(Protection::Dat),
             Access::Instruction if no_execution => Some(Protection::InstructionExecution),
             _ => (!self.key_permits(key, storage_key, address, access)).then_some(Protection::Key),

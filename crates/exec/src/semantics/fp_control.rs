@@ -19,7 +19,7 @@ semantics! {
 
 /// Data-exception code of BFP instructions, and of those on the FPC, while CR0 keeps AFP registers away.
 pub(crate) const DXC_BFP_INSTRUCTION: u8 = 0x02;
-/// The same for DFP instructions.
+/// The same for DFP instructions, the two that signal among them.
 const DXC_DFP_INSTRUCTION: u8 = 0x03;
 
 /// Bits of the FPC that must be zero.
@@ -58,13 +58,13 @@ fn load(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn set_and_signal(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_afp(DXC_BFP_INSTRUCTION)?;
+    cpu.require_afp(DXC_DFP_INSTRUCTION)?;
     let value = cpu.gr(o.r1());
     signal(cpu, value)
 }
 
 fn load_and_signal(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_afp(DXC_BFP_INSTRUCTION)?;
+    cpu.require_afp(DXC_DFP_INSTRUCTION)?;
     let ea = d2b2(cpu, o);
     let value = cpu.load(ea.address, ea.ar)?;
     signal(cpu, value)
