@@ -1,0 +1,225 @@
+//! A campaign: batch after batch through both engines, differences counted, made small and reported.
+//! Source: `docs/differential.md`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use softsie_isa::{Class, Op};
+
+use super::case_text;
+use super::compare::{Field, Pair};
+use super::layout::BATCH_LIMIT;
+use super::minimise::{Case, minimise};
+use super::record::{Piece, Record, Target};
+use super::{Batch, Generator, Machine, Qemu, layout};
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many sequences.
+    pub sequences: u64,
+    /// Seed; the same seed makes the same sequences.
+    pub seed: u64,
+    /// Only instructions of this class.
+    pub class: Option<Class>,
+    /// Only these instructions.
+    pub only: Vec<Op>,
+    /// QEMU.
+    pub qemu: PathBuf,
+    /// Where case files go; printed when there is none.
+    pub folder: Option<PathBuf>,
+    /// So many differences are made small and reported.
+    pub reported: usize,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Sequences compared.
+    pub sequences: u64,
+    /// Sequences with an unexplained difference.
+    pub differences: u64,
+    /// Sequences that each rule explained.
+    pub explained: BTreeMap<&'static str, u64>,
+    /// Sequences in which each instruction occurred.
+    pub rounds: BTreeMap<&'static str, u64>,
+    /// How sequences ended: 0 for completion, else the program-interruption code.
+    pub ends: BTreeMap<u16, u64>,
+    /// Instructions that QEMU does not have.
+    pub absent: Vec<&'static str>,
+}
+
+/// A campaign.
+pub struct Campaign {
+    options: Options,
+    softsie: Machine,
+    qemu: Qemu,
+    /// What a campaign has come to.
+    pub totals: Totals,
+    reported: usize,
+    /// How often a kind of difference has been seen.
+    signatures: HashMap<(Option<u16>, Option<std::mem::Discriminant<Field>>), u32>,
+}
+
+impl Campaign {
+    /// Prepares both engines.
+    ///
+    /// # Errors
+    /// No memory, or no QEMU.
+    pub fn new(options: Options) -> Result<Campaign, String> {
+        let qemu = Qemu::new(&options.qemu, 0)?;
+        let softsie = Machine::new()?;
+        Ok(Campaign { options, softsie, qemu, totals: Totals::default(), reported: 0, signatures: HashMap::new() })
+    }
+
+    /// Runs it, telling progress on standard error.
+    ///
+    /// # Errors
+    /// What the engines report.
+    pub fn run(&mut self) -> Result<(), String> {
+        eprintln!("{}", self.qemu.version()?);
+        let ops = self.present_in_qemu(&Generator::candidates())?;
+        let wanted = |op: &Op| {
+            (self.options.class.is_none_or(|c| op.row().class == c))
+                && (self.options.only.is_empty() || self.options.only.contains(op))
+        };
+        let ops: Vec<Op> = ops.into_iter().filter(wanted).collect();
+        if ops.is_empty() {
+            return Err("no instruction of that class is in both softsie and QEMU".to_owned());
+        }
+        eprintln!("{} instructions; {} that softsie has are not in QEMU", ops.len(), self.totals.absent.len());
+        let mut generator = Generator::new(self.options.seed, &ops);
+        let begin = Instant::now();
+        while self.totals.sequences < self.options.sequences {
+            let left = self.options.sequences - self.totals.sequences;
+            let batch = generator.batch(usize::try_from(left).map_or(BATCH_LIMIT, |n| n.min(BATCH_LIMIT)));
+            self.both(&batch)?;
+            self.look(&batch)?;
+            let seconds = begin.elapsed().as_secs_f64();
+            eprintln!(
+                "{} sequences, {} unexplained, {} explained, {:.0} a second",
+                self.totals.sequences,
+                self.totals.differences,
+                self.totals.explained.values().sum::<u64>(),
+                self.totals.sequences as f64 / seconds
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs a batch on both engines at the same time.
+    fn both(&mut self, batch: &Batch) -> Result<(), String> {
+        let Campaign { softsie, qemu, .. } = self;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| softsie.run(batch));
+            qemu.run(batch)?;
+            other.join().map_err(|_| "softsie panicked".to_owned())?
+        })
+    }
+
+    /// The instructions that do not give an operation exception in QEMU.
+    fn present_in_qemu(&mut self, ops: &[Op]) -> Result<Vec<Op>, String> {
+        let records = ops
+            .iter()
+            .map(|op| Record {
+                // A branch goes to its own end, not to itself for ever.
+                pieces: vec![Piece { text: op.text(), target: Target::Piece(1) }],
+                execute: Vec::new(),
+                offset: 0,
+                gr: [0; 16],
+                cr: std::array::from_fn(|n| match n {
+                    0 => 0x600E0,
+                    1 | 7 | 13 => layout::Space::Plain.asce(),
+                    _ => 0,
+                }),
+                ar: [0; 16],
+                vr: [0; 32],
+                fpc: 0,
+                psw: 1 << 58 | 3 << 31,
+                background: 0,
+            })
+            .collect();
+        let batch = Batch { records, backgrounds: vec![vec![0; layout::DATA_SIZE]], read_only: vec![0; 4096] };
+        self.qemu.run(&batch)?;
+        let mut present = Vec::new();
+        for (index, op) in ops.iter().enumerate() {
+            if super::Outcome::of(self.qemu.storage(), index).program() == 1 {
+                self.totals.absent.push(op.mnemonic());
+            } else {
+                present.push(*op);
+            }
+        }
+        Ok(present)
+    }
+
+    /// Compares a batch that both engines have run.
+    fn look(&mut self, batch: &Batch) -> Result<(), String> {
+        let mut cases = Vec::new();
+        for (index, record) in batch.records.iter().enumerate() {
+            let pair = Pair::of(record, index, self.softsie.storage(), self.qemu.storage());
+            self.totals.sequences += 1;
+            *self.totals.ends.entry(pair.softsie.program()).or_default() += 1;
+            let mut seen: Vec<Op> = pair.ops().collect();
+            seen.sort_unstable_by_key(|op| *op as u16);
+            seen.dedup();
+            for op in seen {
+                *self.totals.rounds.entry(op.mnemonic()).or_default() += 1;
+            }
+            if pair.equal() {
+                continue;
+            }
+            let (unexplained, rules) = pair.judge();
+            if unexplained.is_empty() {
+                for rule in rules {
+                    *self.totals.explained.entry(rule).or_default() += 1;
+                }
+                continue;
+            }
+            self.totals.differences += 1;
+            // Two of a kind are enough.
+            let kinds: Vec<std::mem::Discriminant<Field>> = unexplained.iter().map(std::mem::discriminant).collect();
+            let last = pair.ended_by().or_else(|| record.pieces.last().and_then(|p| softsie_isa::decode(p.text)));
+            let seen = self.signatures.entry((last.map(|op| op as u16), kinds.first().copied())).or_default();
+            *seen += 1;
+            if *seen <= 2 && self.reported + cases.len() < self.options.reported {
+                let background = batch.backgrounds[record.background].clone();
+                cases.push(Case { record: record.clone(), background });
+            }
+        }
+        if cases.is_empty() {
+            return Ok(());
+        }
+        self.reported += cases.len();
+        let cases = minimise(cases, &batch.read_only, &mut self.softsie, &mut self.qemu)?;
+        self.report(&cases, &batch.read_only)
+    }
+
+    fn report(&mut self, cases: &[Case], read_only: &[u8]) -> Result<(), String> {
+        let mut batch = Batch { read_only: read_only.to_vec(), ..Batch::default() };
+        for (n, case) in cases.iter().enumerate() {
+            let mut record = case.record.clone();
+            record.background = n;
+            batch.records.push(record);
+            batch.backgrounds.push(case.background.clone());
+        }
+        self.both(&batch)?;
+        for (index, case) in cases.iter().enumerate() {
+            let pair = Pair::of(&batch.records[index], index, self.softsie.storage(), self.qemu.storage());
+            println!("{}", case_text::summary(&pair));
+            let text = case_text::text(case, &pair, self.options.seed);
+            match &self.options.folder {
+                None => println!("{text}"),
+                Some(folder) => {
+                    let first = case.record.pieces.first().and_then(|p| softsie_isa::decode(p.text));
+                    let name = format!("{}_{:x}_{index}.case", first.map_or("none", Op::mnemonic), self.options.seed);
+                    let path = folder.join(name);
+                    std::fs::create_dir_all(folder)
+                        .and_then(|()| std::fs::write(&path, text))
+                        .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

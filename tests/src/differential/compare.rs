@@ -1,0 +1,225 @@
+//! What differs between the two outcomes of a record.
+//! Source: the layout of results in `layout.rs`.
+
+use std::fmt;
+
+use softsie_isa::Op;
+
+use super::explained;
+use super::layout::{self, result};
+use super::record::{Outcome, Record};
+
+/// Something that an outcome consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// How it ended: supervisor call, program interruption or not at all.
+    Kind,
+    /// Program-interruption code.
+    Program,
+    /// Instruction length of the interruption.
+    Ilc,
+    /// Address of the old PSW.
+    Address,
+    /// Mask of the old PSW without its condition code.
+    PswMask,
+    /// Condition code.
+    Cc,
+    /// Data-exception code.
+    Dxc,
+    /// Translation-exception identification.
+    Teid,
+    /// Exception and operand access identification.
+    AccessId,
+    /// Anything else that the interruption stores.
+    Lowcore,
+    /// General register.
+    Gr(usize),
+    /// Access register.
+    Ar(usize),
+    /// Control register.
+    Cr(usize),
+    /// Vector register.
+    Vr(usize),
+    /// FPC.
+    Fpc,
+    /// The data area, from this offset on.
+    Data(usize),
+}
+
+/// Both outcomes of a record.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// Its number in the batch.
+    pub index: usize,
+    /// What softsie did.
+    pub softsie: Outcome<'a>,
+    /// What QEMU did.
+    pub qemu: Outcome<'a>,
+}
+
+impl<'a> Pair<'a> {
+    /// The outcomes of record `index`.
+    pub fn of(record: &'a Record, index: usize, softsie: &'a [u8], qemu: &'a [u8]) -> Pair<'a> {
+        Pair { record, index, softsie: Outcome::of(softsie, index), qemu: Outcome::of(qemu, index) }
+    }
+
+    /// Whether the outcomes are equal but for what is never compared: the breaking-event address.
+    pub fn equal(&self) -> bool {
+        let (a, b) = (self.softsie.0, self.qemu.0);
+        a[..8] == b[..8] && a[0x10..] == b[0x10..]
+    }
+
+    /// The fields that differ.
+    pub fn differences(&self) -> Vec<Field> {
+        let (a, b) = (self.softsie, self.qemu);
+        let mut out = Vec::new();
+        if a.kind() != b.kind() {
+            return vec![Field::Kind];
+        }
+        if a.kind() == 0 {
+            // Neither has a result.
+            return out;
+        }
+        let mut see = |field: Field, differs: bool| {
+            if differs {
+                out.push(field);
+            }
+        };
+        see(Field::Program, a.program() != b.program());
+        see(Field::Ilc, a.ilc() != b.ilc());
+        see(Field::Address, a.psw_address() != b.psw_address());
+        see(Field::PswMask, (a.psw_mask() ^ b.psw_mask()) & !(3 << 44) != 0);
+        see(Field::Cc, a.cc() != b.cc());
+        see(Field::Dxc, a.dxc() != b.dxc());
+        see(Field::Teid, a.teid() != b.teid());
+        let bytes = |o: Outcome<'a>, from: usize, to: usize| &o.0[result::LOWCORE + from..result::LOWCORE + to];
+        see(Field::AccessId, bytes(a, 0x20, 0x28) != bytes(b, 0x20, 0x28));
+        let rest = [(0, 0xC), (0x14, 0x20), (0x30, 0x40)];
+        see(Field::Lowcore, rest.iter().any(|(from, to)| bytes(a, *from, *to) != bytes(b, *from, *to)));
+        for n in 0..16 {
+            see(Field::Gr(n), a.gr(n) != b.gr(n));
+            see(Field::Ar(n), a.ar(n) != b.ar(n));
+            let cr = |o: Outcome<'a>| o.doubleword(result::CR + 8 * n);
+            see(Field::Cr(n), cr(a) != cr(b));
+        }
+        for n in 0..32 {
+            see(Field::Vr(n), a.vr(n) != b.vr(n));
+        }
+        see(Field::Fpc, a.fpc() != b.fpc());
+        let first = a.data().iter().zip(b.data()).position(|(a, b)| a != b);
+        if let Some(first) = first {
+            see(Field::Data(first), true);
+        }
+        out
+    }
+
+    /// The instruction that the interruption belongs to, as far as the old PSW tells it.
+    pub fn ended_by(&self) -> Option<Op> {
+        self.last_text().and_then(softsie_isa::decode)
+    }
+
+    /// Its text.
+    pub fn last_text(&self) -> Option<u64> {
+        let o = self.qemu;
+        if o.kind() != 2 {
+            return None;
+        }
+        let nullified = softsie_cpu::ProgramCode(o.program()).nullifies();
+        let address = if nullified { o.psw_address() } else { o.psw_address().wrapping_sub(o.ilc()) };
+        let at = address.wrapping_sub(self.record.start(self.index));
+        let (places, _, _) = self.record.places();
+        let piece = self.record.pieces.get(places.iter().position(|p| *p == at)?)?;
+        Some(self.effective(piece.text))
+    }
+
+    /// Of EXECUTE's text that of its target.
+    fn effective(&self, text: u64) -> u64 {
+        if matches!(softsie_isa::decode(text), Some(Op::EX | Op::EXRL)) && self.record.execute.len() == 1 {
+            return self.record.execute[0].text;
+        }
+        text
+    }
+
+    /// All instructions of the record, EXECUTE targets included.
+    pub fn ops(&self) -> impl Iterator<Item = Op> + '_ {
+        self.record.pieces.iter().chain(&self.record.execute).filter_map(|p| softsie_isa::decode(p.text))
+    }
+
+    /// Whether an instruction is in the record.
+    pub fn has(&self, ops: &[Op]) -> bool {
+        self.ops().any(|op| ops.contains(&op))
+    }
+
+    /// One field's two values.
+    pub fn show(&self, field: Field) -> String {
+        let both = |f: &dyn Fn(Outcome<'a>) -> String| format!("{field} {}, QEMU {}", f(self.softsie), f(self.qemu));
+        match field {
+            Field::Kind => both(&|o| ["nothing", "completed", "program interruption", "other"][o.kind().min(3) as usize].into()),
+            Field::Program => both(&|o| format!("{:x}", o.program())),
+            Field::Ilc => both(&|o| format!("{}", o.ilc())),
+            Field::Address => {
+                let start = self.record.start(self.index);
+                both(&|o| format!("start+{:x}", o.psw_address().wrapping_sub(start) as i64))
+            }
+            Field::PswMask => both(&|o| format!("{:016x}", o.psw_mask())),
+            Field::Cc => both(&|o| format!("{}", o.cc())),
+            Field::Dxc => both(&|o| format!("{:x}", o.dxc())),
+            Field::Teid => both(&|o| format!("{:x}", o.teid())),
+            Field::AccessId => both(&|o| format!("{:08x}", o.doubleword(result::LOWCORE + 0x20) >> 32)),
+            Field::Lowcore => both(&|o| hex(&o.0[result::LOWCORE..result::LOWCORE + 0x40])),
+            Field::Gr(n) => both(&|o| format!("{:x}", o.gr(n))),
+            Field::Ar(n) => both(&|o| format!("{:x}", o.ar(n))),
+            Field::Cr(n) => both(&|o| format!("{:x}", o.doubleword(result::CR + 8 * n))),
+            Field::Vr(n) => both(&|o| format!("{:032x}", o.vr(n))),
+            Field::Fpc => both(&|o| format!("{:08x}", o.fpc())),
+            Field::Data(at) => both(&|o| hex(&o.data()[at..(at + 16).min(layout::DATA_SIZE)])),
+        }
+    }
+
+    /// The fields that differ and that no rule explains; and the rules that explained others.
+    pub fn judge(&self) -> (Vec<Field>, Vec<&'static str>) {
+        let mut rules = Vec::new();
+        let unexplained = self
+            .differences()
+            .into_iter()
+            .filter(|field| match explained::rule_for(self, *field) {
+                Some(rule) => {
+                    rules.push(rule.name);
+                    false
+                }
+                None => true,
+            })
+            .collect();
+        rules.dedup();
+        (unexplained, rules)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Kind => f.write_str("end"),
+            Field::Program => f.write_str("program"),
+            Field::Ilc => f.write_str("ilc"),
+            Field::Address => f.write_str("ia"),
+            Field::PswMask => f.write_str("pswmask"),
+            Field::Cc => f.write_str("cc"),
+            Field::Dxc => f.write_str("dxc"),
+            Field::Teid => f.write_str("teid"),
+            Field::AccessId => f.write_str("access ids"),
+            Field::Lowcore => f.write_str("lowcore"),
+            Field::Gr(n) => write!(f, "r{n}"),
+            Field::Ar(n) => write!(f, "a{n}"),
+            Field::Cr(n) => write!(f, "c{n}"),
+            Field::Vr(n) => write!(f, "v{n}"),
+            Field::Fpc => f.write_str("fpc"),
+            Field::Data(at) => write!(f, "m{:x}", layout::DATA as usize + at),
+        }
+    }
+}

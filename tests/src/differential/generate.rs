@@ -1,0 +1,467 @@
+//! Random records: valid encodings from the instruction table with operands that reach the corners, in sequences with
+//! forward branches, counted loops and EXECUTE. Source: formats and operand kinds of `softsie_isa`'s table.
+
+use softsie_isa::{Class, FieldName, Op, Operand, Row};
+
+use super::explained;
+use super::layout::{self, BATCH_LIMIT, DATA_SIZE, Space};
+use super::operand_rules::{self, Branch};
+use super::random::Random;
+use super::record::{Piece, Record, Target};
+use super::{Batch, values};
+
+/// Backgrounds of a batch.
+const BACKGROUNDS: usize = 48;
+/// Registers that hold numbers; all others hold pointers or lengths.
+const NUMBERS: [u64; 6] = [0, 3, 11, 12, 14, 15];
+/// Registers that hold pointers; those below 10 with a length in the next one.
+const POINTERS: [u64; 7] = [1, 2, 4, 6, 8, 10, 13];
+/// Counts loops.
+const COUNTER: u64 = 12;
+
+/// Makes records.
+pub struct Generator {
+    random: Random,
+    ops: Vec<Op>,
+    /// What EXECUTE may have as target and loops as body.
+    straight: Vec<Op>,
+}
+
+/// A part of a sequence that branches may have as target.
+struct Unit {
+    start: usize,
+}
+
+impl Generator {
+    /// A generator of records of `ops`.
+    pub fn new(seed: u64, ops: &[Op]) -> Generator {
+        let straight =
+            ops.iter().copied().filter(|op| Branch::of(*op).is_none() && !matches!(op, Op::EX | Op::EXRL | Op::SVC));
+        Generator { random: Random::new(seed), straight: straight.collect(), ops: ops.to_vec() }
+    }
+
+    /// The instructions that can be compared: implemented, and not of those that [`explained::excluded`] names.
+    pub fn candidates() -> Vec<Op> {
+        softsie_isa::ROWS
+            .iter()
+            .map(|row| row.op)
+            .filter(|op| softsie_exec::semantics::is_implemented(*op) && explained::excluded(*op).is_none())
+            .collect()
+    }
+
+    /// A batch of `count` records.
+    pub fn batch(&mut self, count: usize) -> Batch {
+        let r = &mut self.random;
+        let backgrounds = (0..BACKGROUNDS).map(|_| values::background(r, DATA_SIZE)).collect();
+        let read_only = values::background(r, 0x1000);
+        let records = (0..count.min(BATCH_LIMIT)).map(|_| self.record()).collect();
+        Batch { records, backgrounds, read_only }
+    }
+
+    fn record(&mut self) -> Record {
+        let space = match self.random.below(10) {
+            0 | 1 => Space::Wrapping,
+            2 | 3 => Space::Protected,
+            _ => Space::Plain,
+        };
+        let (pieces, execute) = self.sequence();
+        let r = &mut self.random;
+        let mut gr: [u64; 16] = std::array::from_fn(|_| values::integer(r));
+        for n in POINTERS {
+            if r.chance(92) {
+                gr[n as usize] = values::pointer(r, space);
+            }
+            if n < 10 && n % 2 == 0 && r.chance(92) {
+                gr[n as usize + 1] = length(r);
+            }
+        }
+        gr[0] = match r.below(10) {
+            0..=3 => 0,
+            4..=7 => r.below(256),
+            _ => values::integer(r),
+        };
+        if r.chance(60) {
+            gr[11] = r.below(24);
+        }
+        let mut vr: [u128; 32] = std::array::from_fn(|_| values::vector(r));
+        for first in [0usize, 1, 4, 5, 8, 9, 12, 13] {
+            if r.chance(40) {
+                let number = values::extended(r);
+                vr[first] = number >> 64 << 64 | vr[first] & u128::from(u64::MAX);
+                vr[first + 2] = number << 64 | vr[first + 2] & u128::from(u64::MAX);
+            }
+        }
+        let rounding = r.pick(&[0u32, 0, 0, 1, 2, 3, 7]);
+        let mut fpc = rounding | (r.below(8) as u32) << 4;
+        if r.chance(30) {
+            fpc |= (r.below(32) as u32) << 27;
+        }
+        if r.chance(30) {
+            fpc |= (r.below(32) as u32) << 19;
+        }
+        if r.chance(10) {
+            fpc |= (r.below(256) as u32) << 8;
+        }
+        let mut cr = [0u64; 16];
+        // AFP registers, vectors, secondary-space control, and whatever an initial reset leaves.
+        cr[0] = 0x0406_00E0;
+        match r.below(100) {
+            0 | 1 => cr[0] &= !0x4_0000,
+            2 | 3 => cr[0] &= !0x2_0000,
+            4 | 5 => cr[0] |= 0x1000_0000,
+            6 => cr[0] &= !0x400_0000,
+            _ => {}
+        }
+        for n in [1, 7, 13] {
+            cr[n] = space.asce();
+        }
+        if r.chance(10) {
+            cr[7] = r.pick(&Space::ALL).asce();
+        }
+        cr[3] = r.below(0x1_0000) << 16;
+        cr[8] = r.below(0x1_0000);
+        cr[14] = 0xC200_0000;
+        let mut psw = 1u64 << 58;
+        psw |= u64::from(r.chance(25)) << 48;
+        psw |= r.pick(&[0u64, 0, 0, 0, 0, 0, 0, 2, 3, 0]) << 46;
+        psw |= r.below(4) << 44;
+        if r.chance(50) {
+            // QEMU knows no fixed-point overflow: that one stays rare.
+            psw |= (r.below(16) & if r.chance(10) { 15 } else { 7 }) << 40;
+        }
+        psw |= match r.below(10) {
+            0 => 0,
+            1 | 2 => 1u64 << 31,
+            _ => 3 << 31,
+        };
+        let mut record = Record {
+            pieces,
+            execute,
+            offset: 0,
+            gr,
+            cr,
+            ar: std::array::from_fn(|_| r.bits() as u32),
+            vr,
+            fpc,
+            psw,
+            background: r.below(BACKGROUNDS as u64) as usize,
+        };
+        let room = layout::CODE_SLOT - record.places().2;
+        record.offset = r.below(room / 2 + 1) * 2;
+        record
+    }
+
+    fn sequence(&mut self) -> (Vec<Piece>, Vec<Piece>) {
+        let units = match self.random.below(10) {
+            0..=3 => 1,
+            4..=6 => 2 + self.random.below(4),
+            _ => 6 + self.random.below(25),
+        };
+        let mut s = Sequence { pieces: Vec::new(), execute: Vec::new(), units: Vec::new(), open: Vec::new() };
+        let mut made = 0;
+        while made < units && s.pieces.len() < 50 {
+            s.units.push(Unit { start: s.pieces.len() });
+            if units - made > 2 && self.random.chance(6) {
+                made += self.counted_loop(&mut s);
+            } else {
+                let op = self.random.pick(&self.ops);
+                self.unit(&mut s, op, false);
+                made += 1;
+            }
+        }
+        s.close();
+        (s.pieces, s.execute)
+    }
+
+    /// A loop whose body leaves its counter alone; how many units it counts for.
+    fn counted_loop(&mut self, s: &mut Sequence) -> u64 {
+        // LGHI; body; BRCTG.
+        let times = 2 + self.random.below(5);
+        s.pieces.push(Piece::plain(0xA709_0000_0000_0000 | COUNTER << 52 | times << 32));
+        let first = s.pieces.len();
+        let body = 1 + self.random.below(4);
+        for _ in 0..body {
+            let op = self.random.pick(&self.straight);
+            // A range of registers would often have the counter in it.
+            if !operand_rules::is_multiple(op) {
+                self.unit(s, op, true);
+            }
+        }
+        s.pieces.push(Piece { text: 0xA707_0000_0000_0000 | COUNTER << 52, target: Target::Piece(first) });
+        body
+    }
+
+    /// One instruction with what it needs.
+    fn unit(&mut self, s: &mut Sequence, op: Op, in_loop: bool) {
+        let row = op.row();
+        match Branch::of(op) {
+            Some(Branch::Relative) => {
+                let text = self.text(row, in_loop);
+                s.forward(self.random.below(3), text);
+            }
+            Some(Branch::Register | Branch::Storage) => {
+                // LARL first; the register is one that the instruction does not otherwise need.
+                let base = self.random.pick(&[14u64, 15, 13, 10]);
+                let mut text = self.text(row, in_loop);
+                let layout = row.format.layout();
+                for o in row.operands {
+                    match *o {
+                        Operand::Storage { displacement, middle, base: b } => {
+                            text = layout.set(text, b, base);
+                            text = layout.set(text, displacement, 0);
+                            if let Some(x) = middle {
+                                text = layout.set(text, x, 0);
+                            }
+                        }
+                        Operand::Gr(FieldName::R2) if Branch::of(op) == Some(Branch::Register) => {
+                            let r2 = if self.random.chance(15) { 0 } else { base };
+                            text = layout.set(text, FieldName::R2, r2);
+                        }
+                        _ => {}
+                    }
+                }
+                s.forward(self.random.below(3), 0xC000_0000_0000_0000 | base << 52);
+                s.pieces.push(Piece::plain(text));
+            }
+            None if op == Op::EXRL || op == Op::EX => {
+                let target = self.random.pick(&self.straight);
+                let target = self.piece(target.row(), false);
+                let number = s.execute.len();
+                s.execute.push(target);
+                let mut r1 = if self.random.chance(50) { 0 } else { self.random.below(16) };
+                if op == Op::EXRL {
+                    s.pieces.push(Piece { text: op.text() | r1 << 52, target: Target::Execute(number) });
+                } else {
+                    let base = self.random.pick(&[14u64, 15, 13, 10]);
+                    if r1 == base {
+                        r1 = 0;
+                    }
+                    s.pieces.push(Piece {
+                        text: 0xC000_0000_0000_0000 | base << 52,
+                        target: Target::Execute(number),
+                    });
+                    s.pieces.push(Piece::plain(op.text() | r1 << 52 | base << 44));
+                }
+            }
+            None => {
+                let piece = self.piece(row, in_loop);
+                s.pieces.push(piece);
+                if operand_rules::may_go_on(op) {
+                    // BRC 1 back to it while it says that it is not finished.
+                    let again = Target::Piece(s.pieces.len() - 1);
+                    s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: again });
+                }
+            }
+        }
+    }
+
+    /// An instruction that is no branch.
+    fn piece(&mut self, row: &Row, in_loop: bool) -> Piece {
+        let text = self.text(row, in_loop);
+        let relative = row.operands.iter().any(|o| matches!(o, Operand::Relative(_)));
+        let target = if relative { Target::Address(self.relative_address()) } else { Target::None };
+        Piece { text, target }
+    }
+
+    fn relative_address(&mut self) -> u64 {
+        let r = &mut self.random;
+        let address = match r.below(20) {
+            0 => layout::READ_ONLY + r.below(0x1000),
+            1 => layout::ABSENT + r.below(0x100),
+            2 => layout::DATA + 0x1000 - r.below(20),
+            3 => layout::CODE + r.below(0x1000),
+            _ => layout::DATA + r.below(DATA_SIZE as u64),
+        };
+        let unit = r.pick(&[!7u64, !7, !7, !3, !1]);
+        address & unit
+    }
+
+    /// Text of an instruction with random operands.
+    fn text(&mut self, row: &Row, in_loop: bool) -> u64 {
+        loop {
+            let text = self.any_text(row);
+            if !in_loop || !operand_rules::touches_register(row, text, COUNTER) {
+                return text;
+            }
+        }
+    }
+
+    fn any_text(&mut self, row: &Row) -> u64 {
+        let layout = row.format.layout();
+        let mut text = row.op.text();
+        let addresses = operand_rules::address_registers(row.op);
+        for operand in row.operands {
+            let field = operand.field();
+            let width = layout.width(field);
+            let r = &mut self.random;
+            let value = match *operand {
+                Operand::Gr(f) if addresses.contains(&f) => {
+                    if r.chance(96) {
+                        r.pick(&[2u64, 4, 6, 8])
+                    } else {
+                        r.below(16)
+                    }
+                }
+                Operand::GrPair(f) if addresses.contains(&f) => r.pick(&[2u64, 4, 6, 8]),
+                Operand::Gr(_) => {
+                    if r.chance(75) {
+                        r.pick(&NUMBERS)
+                    } else {
+                        r.below(16)
+                    }
+                }
+                Operand::GrPair(_) => {
+                    if r.chance(97) {
+                        r.below(8) * 2
+                    } else {
+                        r.below(16)
+                    }
+                }
+                Operand::FrPair(_) => {
+                    if r.chance(97) {
+                        r.pick(&[0u64, 1, 4, 5, 8, 9, 12, 13])
+                    } else {
+                        r.below(16)
+                    }
+                }
+                Operand::Fr(_) | Operand::Ar(_) | Operand::Cr(_) => r.below(16),
+                Operand::Vr(_) => r.below(32),
+                Operand::Mask(f) => mask(r, row, f),
+                Operand::Unsigned(_) | Operand::Signed(_) => values::integer(r),
+                Operand::Relative(_) => 0,
+                Operand::Storage { displacement, middle, base } => {
+                    text = storage(r, row, text, [Some(displacement), middle, Some(base)]);
+                    continue;
+                }
+            };
+            text = layout.set(text, field, value & ((1u64 << width.min(63)) - 1));
+        }
+        let r = &mut self.random;
+        if operand_rules::is_multiple(row.op) && r.chance(75) {
+            // Few registers.
+            let first = [FieldName::R1, FieldName::V1].into_iter().find(|f| layout.width(*f) != 0);
+            let last = if layout.width(FieldName::R3) != 0 { FieldName::R3 } else { FieldName::V3 };
+            if let Some(first) = first {
+                let last_value = layout.get(text, first) + r.below(4);
+                text = layout.set(text, last, last_value);
+            }
+        }
+        text
+    }
+}
+
+fn length(r: &mut Random) -> u64 {
+    let length = match r.below(20) {
+        0 => 0,
+        1 => r.below(0x2000),
+        2 => values::integer(r),
+        3..=6 => r.below(600),
+        _ => r.below(64),
+    };
+    // A padding byte, or a length that is no multiple of two.
+    if r.chance(30) { length & 0xFF_FFFF | r.below(256) << 24 } else { length }
+}
+
+fn storage(r: &mut Random, row: &Row, mut text: u64, [displacement, middle, base]: [Option<FieldName>; 3]) -> u64 {
+    let layout = row.format.layout();
+    let (Some(d), Some(b)) = (displacement, base) else { return text };
+    let long = layout.is_long_displacement(d);
+    if operand_rules::is_number(row.op) {
+        // Shift amounts and the like.
+        let value = if r.chance(80) { r.below(140) } else { r.below(4096) };
+        text = layout.set(text, d, value);
+        let base = if r.chance(75) { 0 } else { r.pick(&NUMBERS) };
+        return layout.set(text, b, base);
+    }
+    let base = match r.below(40) {
+        0 => 0,
+        1 => r.below(16),
+        _ => r.pick(&POINTERS),
+    };
+    text = layout.set(text, b, base);
+    let d_value = match r.below(20) {
+        0..=8 => 0,
+        9..=16 => r.below(48),
+        17 => r.below(4096),
+        _ if long => r.pick(&[0xF_FFFF, 0xF_FFF8, 0xF_FFF0, 0x8_0000, 0x7_FFFF, 0xF_F000, 0x1000]),
+        _ => r.pick(&[0xFFF, 0xFF8, 0x800, 8, 16]),
+    };
+    text = layout.set(text, d, d_value);
+    let Some(x) = middle else { return text };
+    let value = match x {
+        FieldName::L1 | FieldName::L2 => match r.below(10) {
+            0 => r.below(256),
+            1..=4 => r.below(32),
+            _ => r.below(16),
+        },
+        FieldName::V2 => r.below(32),
+        FieldName::R1 | FieldName::R3 => r.pick(&[3u64, 5, 7, 9]),
+        _ if r.chance(70) => 0,
+        _ => r.pick(&[11u64, 11, 11, 0, 15]),
+    };
+    layout.set(text, x, value & ((1u64 << layout.width(x)) - 1))
+}
+
+/// A mask field: mostly a value that the instruction has.
+fn mask(r: &mut Random, row: &Row, f: FieldName) -> u64 {
+    use FieldName::{M3, M4, M5, M6};
+    if r.chance(7) {
+        return r.below(16);
+    }
+    match row.class {
+        Class::VectorFp => {
+            let format = match row.format.layout().name {
+                "VRR-a" => M3,
+                "VRR-e" => M6,
+                _ => M4,
+            };
+            if f == format {
+                r.pick(&[3u64, 3, 3, 2, 2, 4])
+            } else if row.format.layout().name == "VRR-a" && f == M5 {
+                r.pick(&[0u64, 1, 3, 4, 5, 6, 7, 0, 1])
+            } else if row.format.layout().name == "VRR-a" {
+                r.pick(&[0u64, 0, 8, 8, 4, 12])
+            } else if f == M6 {
+                r.pick(&[0u64, 1, 0, 1, 2, 3, 4, 8, 9, 10, 11, 12])
+            } else {
+                r.pick(&[0u64, 0, 8, 8, 4, 12])
+            }
+        }
+        Class::VectorString => {
+            if f == M5 && row.format.layout().name != "VRR-d" || f == M6 {
+                r.below(16)
+            } else {
+                r.below(3)
+            }
+        }
+        Class::VectorInteger | Class::VectorSupport => r.below(5),
+        Class::Bfp if f == M3 => r.pick(&[0u64, 1, 3, 4, 5, 6, 7]),
+        Class::Bfp => r.pick(&[0u64, 0, 4]),
+        _ => r.below(16),
+    }
+}
+
+/// A sequence being made; branch targets that are not known yet.
+struct Sequence {
+    pieces: Vec<Piece>,
+    execute: Vec<Piece>,
+    units: Vec<Unit>,
+    /// Piece, and how many units after its own its target is.
+    open: Vec<(usize, usize)>,
+}
+
+impl Sequence {
+    /// Adds an instruction whose target is the `skip`th unit after the next.
+    fn forward(&mut self, skip: u64, text: u64) {
+        self.open.push((self.pieces.len(), self.units.len() + skip as usize));
+        self.pieces.push(Piece { text, target: Target::None });
+    }
+
+    fn close(&mut self) {
+        let end = self.pieces.len();
+        for (piece, unit) in std::mem::take(&mut self.open) {
+            let target = self.units.get(unit).map_or(end, |u| u.start);
+            self.pieces[piece].target = Target::Piece(target);
+        }
+    }
+}

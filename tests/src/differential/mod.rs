@@ -1,0 +1,28 @@
+//! The differential machinery: random sequences run by softsie's interpreter and by QEMU's system emulation from the same
+//! storage image, every register and byte compared afterwards. Described in `docs/differential.md`.
+//! Truth: the Principles of Operation; QEMU is the second opinion that makes a mistake visible.
+
+mod batch;
+mod campaign;
+mod case_text;
+mod compare;
+mod driver;
+mod explained;
+mod generate;
+mod layout;
+mod minimise;
+mod operand_rules;
+mod qemu;
+mod random;
+mod record;
+mod softsie;
+mod values;
+
+pub use batch::Batch;
+pub use campaign::{Campaign, Options, Totals};
+pub use compare::{Field, Pair};
+pub use explained::{RULES, Rule, Verdict, excluded};
+pub use generate::Generator;
+pub use qemu::Qemu;
+pub use record::{Outcome, Piece, Record, Target};
+pub use softsie::Machine;

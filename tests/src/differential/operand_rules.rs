@@ -1,0 +1,94 @@
+//! What the instruction table does not say about operands and a generator needs to know: which registers hold addresses,
+//! which instructions branch, go on after CC 3, or use their storage operand as a number.
+//! Source: the instructions' descriptions in the Principles of Operation, chapters 7 and 10.
+
+use softsie_isa::{FieldName, Op, Operand, Row};
+
+/// How a branch names its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Relative to itself.
+    Relative,
+    /// By register R2.
+    Register,
+    /// By base and displacement.
+    Storage,
+}
+
+impl Branch {
+    /// Whether and how an instruction branches.
+    pub fn of(op: Op) -> Option<Branch> {
+        use Op::*;
+        Some(match op {
+            BRC | BRCL | BRAS | BRASL | BRCT | BRCTG | BRCTH | BRXH | BRXLE | BRXHG | BRXLG | CRJ | CGRJ | CLRJ | CLGRJ
+            | CIJ | CGIJ | CLIJ | CLGIJ => Branch::Relative,
+            BCR | BCTR | BCTGR | BALR | BASR | BSM | BASSM => Branch::Register,
+            BC | BCT | BCTG | BAL | BAS | BXH | BXLE | BXHG | BXLEG | CRB | CGRB | CLRB | CLGRB | CIB | CGIB | CLIB
+            | CLGIB => Branch::Storage,
+            _ => return None,
+        })
+    }
+}
+
+/// Fields of registers that hold an address (and, where it is a pair, a length).
+pub fn address_registers(op: Op) -> &'static [FieldName] {
+    use FieldName::{R1, R2, R3};
+    use Op::*;
+    match op {
+        MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT | TRTO
+        | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
+        MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
+        CKSM | LURA | LURAG | CSP | CSPG | KIMD | KLMD | STURA | STURG => &[R2],
+        TRTE | TRTRE => &[R1],
+        _ => &[],
+    }
+}
+
+/// Whether CC 3 means that the instruction is to be executed again.
+pub fn may_go_on(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        MVCLE | CLCLE | MVCLU | CLCLU | CKSM | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE
+            | TROO | TROT | TRTO | TRTT | CUSE | TRTE | TRTRE
+    )
+}
+
+/// Whether the instruction may stop in the middle: how far it came when an exception ends it is not determined.
+pub fn is_interruptible(op: Op) -> bool {
+    may_go_on(op) || matches!(op, Op::MVCL | Op::CLCL | Op::UPT | Op::CFC)
+}
+
+/// Whether the storage operand's address is a number.
+pub fn is_number(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        SLL | SRL | SLA | SRA | SLDL | SRDL | SLDA | SRDA | SLLG | SRLG | SLAG | SRAG | SLLK | SRLK | SLAK | SRAK | RLL
+            | RLLG | SRNM | SRNMB | SRNMT | VESL | VESRL | VESRA | VERLL | VLGV | VLVG | SPKA | TCEB | TCDB | TCXB | ECAG
+    )
+}
+
+/// Whether it loads or stores a range of registers.
+pub fn is_multiple(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        LM | LMG | LMH | LMY | LAM | LAMY | STM | STMG | STMH | STMY | STAM | STAMY | VLM | VSTM | STCTL | STCTG | LMD
+    )
+}
+
+/// Whether a general register is named by an operand, or may be in a range that is.
+pub fn touches_register(row: &Row, text: u64, register: u64) -> bool {
+    if is_multiple(row.op) {
+        return true;
+    }
+    row.operands.iter().any(|o| match *o {
+        Operand::Gr(f) | Operand::GrPair(f) => {
+            // One that is written as a pair reaches the next.
+            let n = row.format.layout().get(text, f);
+            n == register || n == register - 1
+        }
+        _ => false,
+    })
+}
