@@ -81,8 +81,9 @@ fn print(totals: &Totals, rounds: bool) {
         println!("  {} instructions, each in {least} to {most} sequences", totals.rounds.len());
     }
     if rounds {
+        println!("mnemonic, sequences it was in, sequences that its specification exception ended");
         for (name, count) in &totals.rounds {
-            println!("{name} {count}");
+            println!("{name} {count} {}", totals.specification.get(name).unwrap_or(&0));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use softsie_cpu::FacilityList;
 use softsie_isa::{Class, Op};
 
 use super::case_text;
@@ -46,6 +47,8 @@ pub struct Totals {
     pub rounds: BTreeMap<&'static str, u64>,
     /// How sequences ended: 0 for completion, else the program-interruption code.
     pub ends: BTreeMap<u16, u64>,
+    /// Sequences that an instruction's specification exception ended.
+    pub specification: BTreeMap<&'static str, u64>,
     /// Instructions that QEMU does not have.
     pub absent: Vec<&'static str>,
 }
@@ -69,7 +72,7 @@ impl Campaign {
     /// No memory, or no QEMU.
     pub fn new(options: Options) -> Result<Campaign, String> {
         let qemu = Qemu::new(&options.qemu, 0)?;
-        let softsie = Machine::new()?;
+        let softsie = Machine::new(FacilityList::default())?;
         Ok(Campaign { options, softsie, qemu, totals: Totals::default(), reported: 0, signatures: HashMap::new() })
     }
 
@@ -118,16 +121,22 @@ impl Campaign {
         })
     }
 
-    /// The instructions that do not give an operation exception in QEMU.
+    /// The instructions that do not give an operation exception in QEMU. softsie gets QEMU's facilities.
     fn present_in_qemu(&mut self, ops: &[Op]) -> Result<Vec<Op>, String> {
-        let records = ops
-            .iter()
-            .map(|op| Record {
+        // STFLE of four doublewords to the address in register 2, after all others.
+        const STFLE: u64 = 0xB2B0_2000_0000_0000;
+        let texts = ops.iter().map(|op| op.text()).chain([STFLE]);
+        let records = texts
+            .map(|text| Record {
                 // A branch goes to its own end, not to itself for ever.
-                pieces: vec![Piece { text: op.text(), target: Target::Piece(1) }],
+                pieces: vec![Piece { text, target: Target::Piece(1) }],
                 execute: Vec::new(),
                 offset: 0,
-                gr: [0; 16],
+                gr: std::array::from_fn(|n| match n {
+                    0 if text == STFLE => 3,
+                    2 if text == STFLE => layout::DATA,
+                    _ => 0,
+                }),
                 cr: std::array::from_fn(|n| match n {
                     0 => 0x600E0,
                     1 | 7 | 13 => layout::Space::Plain.asce(),
@@ -150,6 +159,11 @@ impl Campaign {
                 present.push(*op);
             }
         }
+        let list = super::Outcome::of(self.qemu.storage(), ops.len()).data();
+        let facilities: Vec<u16> =
+            (0..256u16).filter(|bit| list[usize::from(bit / 8)] & (0x80 >> (bit % 8)) != 0).collect();
+        eprintln!("facilities {facilities:?}");
+        self.softsie = Machine::new(FacilityList::of(&facilities))?;
         Ok(present)
     }
 
@@ -160,6 +174,11 @@ impl Campaign {
             let pair = Pair::of(record, index, self.softsie.storage(), self.qemu.storage());
             self.totals.sequences += 1;
             *self.totals.ends.entry(pair.softsie.program()).or_default() += 1;
+            if pair.softsie.program() == 6
+                && let Some(op) = pair.ended_by(pair.softsie)
+            {
+                *self.totals.specification.entry(op.mnemonic()).or_default() += 1;
+            }
             let mut seen: Vec<Op> = pair.ops().collect();
             seen.sort_unstable_by_key(|op| *op as u16);
             seen.dedup();
@@ -179,7 +198,7 @@ impl Campaign {
             self.totals.differences += 1;
             // Two of a kind are enough.
             let kinds: Vec<std::mem::Discriminant<Field>> = unexplained.iter().map(std::mem::discriminant).collect();
-            let last = pair.ended_by().or_else(|| record.pieces.last().and_then(|p| softsie_isa::decode(p.text)));
+            let last = pair.ended_by(pair.softsie).or_else(|| pair.ended_by(pair.qemu)).or_else(|| record.pieces.last().and_then(|p| softsie_isa::decode(p.text)));
             let seen = self.signatures.entry((last.map(|op| op as u16), kinds.first().copied())).or_default();
             *seen += 1;
             if *seen <= 2 && self.reported + cases.len() < self.options.reported {

@@ -115,23 +115,21 @@ impl<'a> Pair<'a> {
         out
     }
 
-    /// The instruction that the interruption belongs to, as far as the old PSW tells it.
-    pub fn ended_by(&self) -> Option<Op> {
-        self.last_text().and_then(softsie_isa::decode)
-    }
-
-    /// Its text.
-    pub fn last_text(&self) -> Option<u64> {
-        let o = self.qemu;
+    /// The instruction that a program interruption belongs to, as far as the old PSW tells it; EXECUTE's target for EXECUTE.
+    pub fn ended_by(&self, o: Outcome<'a>) -> Option<Op> {
         if o.kind() != 2 {
             return None;
         }
+        // QEMU lets a vector-processing exception nullify.
         let nullified = softsie_cpu::ProgramCode(o.program()).nullifies();
-        let address = if nullified { o.psw_address() } else { o.psw_address().wrapping_sub(o.ilc()) };
-        let at = address.wrapping_sub(self.record.start(self.index));
         let (places, _, _) = self.record.places();
-        let piece = self.record.pieces.get(places.iter().position(|p| *p == at)?)?;
-        Some(self.effective(piece.text))
+        let at = |address: u64| {
+            let at = address.wrapping_sub(self.record.start(self.index));
+            self.record.pieces.get(places.iter().position(|p| *p == at)?)
+        };
+        let address = if nullified { o.psw_address() } else { o.psw_address().wrapping_sub(o.ilc()) };
+        let piece = at(address).or_else(|| at(o.psw_address()))?;
+        softsie_isa::decode(self.effective(piece.text))
     }
 
     /// Of EXECUTE's text that of its target.

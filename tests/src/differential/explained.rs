@@ -1,9 +1,10 @@
 //! What is not compared, and differences that are known and why: QEMU differs from the architecture, or the architecture
 //! leaves the result open. Source: Principles of Operation, as named with each rule.
 
-use softsie_isa::{Class, Op, State};
+use softsie_isa::{Class, FieldName, Op, Operand, State, decode};
 
 use super::compare::{Field, Pair};
+use super::operand_rules;
 
 /// Who is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +55,15 @@ pub fn rule_for(pair: &Pair<'_>, field: Field) -> Option<&'static Rule> {
     RULES.iter().find(|r| (r.applies)(pair, field))
 }
 
-/// Whether only one of the two ended with this program interruption.
+/// Whether softsie ended with this program interruption, and QEMU otherwise or elsewhere.
 fn only_softsie(p: &Pair<'_>, code: u16) -> bool {
-    p.softsie.program() == code && p.qemu.program() != code
+    p.softsie.program() == code
+        && (p.qemu.program() != code || p.softsie.psw_address() != p.qemu.psw_address())
+}
+
+/// Whether a code is that of an access exception.
+fn is_access(code: u16) -> bool {
+    matches!(code, 4 | 5 | 0x10 | 0x11 | 0x38..=0x3B)
 }
 
 /// Whether the addressing mode of the record is 24 or 31 bits, or may have become so.
@@ -64,8 +71,100 @@ fn short_addresses(p: &Pair<'_>) -> bool {
     p.record.psw >> 31 & 3 != 3 || p.has(&[Op::SAM24, Op::SAM31])
 }
 
+/// Whether softsie's program interruption belongs to one of these instructions.
+fn softsie_in(p: &Pair<'_>, ops: &[Op]) -> bool {
+    p.ended_by(p.softsie).is_some_and(|op| ops.contains(&op))
+}
+
+/// Whether QEMU's program interruption belongs to one of these instructions.
+fn qemu_in(p: &Pair<'_>, ops: &[Op]) -> bool {
+    p.ended_by(p.qemu).is_some_and(|op| ops.contains(&op))
+}
+
+/// A BFP trap in both.
+fn trap(p: &Pair<'_>) -> bool {
+    p.softsie.program() == 7 && p.qemu.program() == 7 && p.softsie.dxc() & p.qemu.dxc() & 0xF8 != 0
+}
+
+const ON_CONDITION: &[Op] = &[Op::LOC, Op::LOCG, Op::LOCFH, Op::STOC, Op::STOCG, Op::STOCFH, Op::BIC];
+const UNICODE: &[Op] = &[Op::CU12, Op::CU14, Op::CU21, Op::CU24, Op::CU41, Op::CU42];
+const TRANSLATE: &[Op] = &[Op::TRTT, Op::TRTO, Op::TROT, Op::TROO];
+/// Instructions with an operand relative to themselves.
+fn relative_operand(op: Op) -> bool {
+    op.row().operands.iter().any(|o| matches!(o, Operand::Relative(_)))
+}
+
+const COMPARE_BYTES: &[Op] = &[Op::CLM, Op::CLMY, Op::CLMH, Op::CLC];
+const LOAD_SEVERAL: &[Op] =
+    &[Op::LM, Op::LMG, Op::LMY, Op::LMH, Op::LAM, Op::LAMY, Op::VLM, Op::ICM, Op::ICMY, Op::ICMH];
+const STORE_SEVERAL: &[Op] = &[
+    Op::STM,
+    Op::STMG,
+    Op::STMY,
+    Op::STMH,
+    Op::STAM,
+    Op::STAMY,
+    Op::STCTL,
+    Op::STCTG,
+    Op::PACK,
+    Op::UNPK,
+    Op::MVO,
+    Op::TR,
+    Op::TRE,
+];
+const UNTESTED: &[Op] = &[Op::MVCLE, Op::MVCLU, Op::MVST];
+const BY_KEY: &[Op] = &[Op::MVCP, Op::MVCS, Op::MVCOS];
+
+/// Whether the operands that the registers of an instruction alone in its record designate overlap or come near it.
+fn registers_overlap(p: &Pair<'_>) -> bool {
+    let Some(piece) = p.record.pieces.first() else { return false };
+    let Some(op) = decode(piece.text) else { return false };
+    let layout = op.row().format.layout();
+    let register = |f: FieldName| layout.get(piece.text, f) as usize & 15;
+    let [first, second] = match operand_rules::address_registers(op) {
+        [a, b] => [register(*a), register(*b)],
+        _ => return false,
+    };
+    let reach = |n: usize| (p.record.gr[(n + 1) & 15] & 0xFFFF_FFFF).min(0x2000);
+    let distance = p.record.gr[first].abs_diff(p.record.gr[second]) & 0xFF_FFFF;
+    first == second || op == Op::MVST || distance < 4 * (reach(first) + reach(second))
+}
+
 /// All explained differences.
 pub const RULES: &[Rule] = &[
+    Rule {
+        name: "QEMU aborts",
+        verdict: Verdict::Qemu,
+        reason: "QEMU ended by an assertion of its own, or did not come to an end",
+        applies: |p, _| p.qemu.kind() == 0 && p.softsie.kind() != 0,
+    },
+    Rule {
+        name: "second byte of TEST AND SET",
+        verdict: Verdict::Qemu,
+        reason: "TEST AND SET has no operand in its second byte, which EXECUTE may change (chapter 7); QEMU takes it for part of \
+                 the operation code",
+        applies: |p, _| p.qemu.program() == 1 && p.record.execute.iter().any(|e| decode(e.text) == Some(Op::TS)),
+    },
+    Rule {
+        name: "instruction length of EXECUTE",
+        verdict: Verdict::Qemu,
+        reason: "The length is that of the EXECUTE-type instruction (chapter 6); QEMU tells 2 for some access exceptions of the \
+                 target",
+        applies: |p, f| f == Field::Ilc && p.qemu.ilc() == 2 && is_access(p.qemu.program()) && p.has(&[Op::EX, Op::EXRL]),
+    },
+    Rule {
+        name: "low-address protection first",
+        verdict: Verdict::Qemu,
+        reason: "Low-address protection of an operand that is stored precedes the exceptions of its translation (chapter 6, \
+                 Priority of Access Exceptions); QEMU fetches an operand that is changed before",
+        applies: |p, f| {
+            matches!(f, Field::Teid | Field::Program | Field::Address | Field::AccessId)
+                && p.softsie.program() == 4
+                && p.softsie.teid() & 0x80 != 0
+                && is_access(p.qemu.program())
+                && p.ended_by(p.softsie) == p.ended_by(p.qemu)
+        },
+    },
     Rule {
         name: "parameters without interruption",
         verdict: Verdict::Qemu,
@@ -81,6 +180,47 @@ pub const RULES: &[Rule] = &[
         applies: |p, f| f == Field::Teid && (p.softsie.teid() ^ p.qemu.teid()) & !0xC00 == 0,
     },
     Rule {
+        name: "which operand",
+        verdict: Verdict::Unpredictable,
+        reason: "Of access exceptions for different operands, or different pages of an operand, any may be recognised (chapter 6, Multiple \
+                 Program-Interruption Conditions)",
+        applies: |p, f| {
+            matches!(f, Field::Teid | Field::Program | Field::Address | Field::AccessId)
+                && is_access(p.softsie.program())
+                && is_access(p.qemu.program())
+                && p.ended_by(p.softsie) == p.ended_by(p.qemu)
+                && (p.ended_by(p.softsie).is_some_and(|op| operand_rules::storage_operands(op) > 1)
+                    || p.softsie.teid() >> 12 != p.qemu.teid() >> 12)
+        },
+    },
+    Rule {
+        name: "progress of interruptible instructions",
+        verdict: Verdict::Unpredictable,
+        reason: "How much an interruptible instruction, or one that may end with CC 3, has done when an access exception ends \
+                 it is not determined (chapter 5, Interruptible Instructions; chapter 7)",
+        applies: |p, f| {
+            matches!(f, Field::Gr(_) | Field::Data(_) | Field::Cc | Field::Teid | Field::Program | Field::Address)
+                && is_access(p.softsie.program())
+                && is_access(p.qemu.program())
+                && p.ended_by(p.softsie) == p.ended_by(p.qemu)
+                && p.ended_by(p.softsie).is_some_and(operand_rules::is_interruptible)
+        },
+    },
+    Rule {
+        name: "unused bits of address registers",
+        verdict: Verdict::Unpredictable,
+        reason: "In the 24- and 31-bit modes instructions that update address registers may set the bits to the left of the \
+                 address in bits 32 to 39 to zeros or leave them (chapter 7)",
+        applies: |p, f| match f {
+            Field::Gr(n) => {
+                short_addresses(p)
+                    && p.ops().any(operand_rules::is_interruptible)
+                    && (p.softsie.gr(n) ^ p.qemu.gr(n)) & !0xFF00_0000 == 0
+            }
+            _ => false,
+        },
+    },
+    Rule {
         name: "fixed-point overflow",
         verdict: Verdict::Qemu,
         reason: "The program mask's fixed-point-overflow bit asks for an interruption (chapter 6); QEMU takes none",
@@ -89,22 +229,88 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "address into the rightmost word",
         verdict: Verdict::Qemu,
-        reason: "LOAD ADDRESS RELATIVE LONG leaves bits 0 to 31 of R1 alone in the 24- and 31-bit modes (chapter 7); QEMU \
+        reason: "LOAD ADDRESS and its relatives leave bits 0 to 31 of R1 alone in the 24- and 31-bit modes (chapter 7); QEMU \
                  sets them to zero",
-        applies: |p, f| matches!(f, Field::Gr(n) if p.softsie.gr(n) as u32 == p.qemu.gr(n) as u32) && short_addresses(p)
-            && p.has(&[Op::LARL]),
+        applies: |p, f| match f {
+            Field::Gr(n) => {
+                short_addresses(p)
+                    && p.softsie.gr(n) as u32 == p.qemu.gr(n) as u32
+                    && (p.ops().any(operand_rules::is_load_address) || p.has(&[Op::LRA, Op::LRAY]))
+            }
+            _ => false,
+        },
     },
     Rule {
         name: "branch address wraps",
         verdict: Verdict::Qemu,
         reason: "An address has 24 or 31 bits in those modes (chapter 5, Address Generation); QEMU jumps to all 64 of a register",
-        applies: |p, f| f == Field::Address && short_addresses(p) && p.qemu.psw_address() >> 31 != 0,
+        applies: |p, f| f == Field::Address && short_addresses(p) && p.qemu.psw_address() >> 24 != 0,
+    },
+    Rule {
+        name: "operand wraps",
+        verdict: Verdict::Qemu,
+        reason: "An operand that passes the highest address of 24 or 31 bits goes on at zero (chapter 3, Address Wraparound); \
+                 QEMU goes on above",
+        applies: |p, _| short_addresses(p) && matches!(p.qemu.teid() >> 12, 0x1000 | 0x8_0000),
+    },
+    Rule {
+        name: "lengths of 32 bits",
+        verdict: Verdict::Qemu,
+        reason: "In the 24- and 31-bit modes a length is bits 32 to 63 of its register (chapter 7); QEMU takes 31 or \
+                 64 bits",
+        applies: |p, f| {
+            short_addresses(p)
+                && p.ops().any(operand_rules::is_interruptible)
+                && (p.has(&[Op::CKSM])
+                    || p.record.gr.iter().any(|r| r >> 31 & 1 != 0)
+                    || matches!(f, Field::Gr(n) if p.softsie.gr(n) ^ p.qemu.gr(n) == 0x8000_0000))
+        },
     },
     Rule {
         name: "odd lengths of MVCLU",
         verdict: Verdict::Qemu,
         reason: "MOVE LONG UNICODE and COMPARE LOGICAL LONG UNICODE with an odd length: specification exception (chapter 7)",
-        applies: |p, _| only_softsie(p, 6) && p.has(&[Op::MVCLU, Op::CLCLU]),
+        applies: |p, _| p.softsie.program() == 6 && softsie_in(p, &[Op::MVCLU, Op::CLCLU]),
+    },
+    Rule {
+        name: "register 0 of CLST",
+        verdict: Verdict::Qemu,
+        reason: "Bits 32 to 55 of general register 0 must be zero for COMPARE LOGICAL STRING: specification exception (chapter 7)",
+        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::CLST]),
+    },
+    Rule {
+        name: "registers of LDXBR and LEXBR",
+        verdict: Verdict::Qemu,
+        reason: "Both registers of LOAD ROUNDED from the extended format are pairs (chapter 19): specification exception",
+        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::LDXBR, Op::LEXBR]),
+    },
+    Rule {
+        name: "alignment of LOAD PAIR DISJOINT",
+        verdict: Verdict::Qemu,
+        reason: "A misaligned operand comes before access exceptions of either operand (chapter 6, priority); QEMU looks at one \
+                 operand after the other",
+        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::LPD, Op::LPDG]),
+    },
+    Rule {
+        name: "signalling NaN of LOAD AND TEST",
+        verdict: Verdict::Qemu,
+        reason: "LOAD AND TEST (BFP) makes a signalling NaN quiet and is then an invalid operation (chapter 19); QEMU copies it",
+        applies: |p, f| {
+            matches!(f, Field::Vr(_) | Field::Fpc | Field::Kind) && p.has(&[Op::LTEBR, Op::LTDBR, Op::LTXBR])
+        },
+    },
+    Rule {
+        name: "NaN of lengthening multiplication",
+        verdict: Verdict::Qemu,
+        reason: "A NaN of the long format keeps its fraction, left aligned, in the extended format (chapter 19); QEMU mixes up \
+                 the parts of the operand",
+        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::MXDBR, Op::MXDB]),
+    },
+    Rule {
+        name: "second address of string instructions",
+        verdict: Verdict::Unpredictable,
+        reason: "The address that stays in R2 is the one that the last CC 3 left, whose place the CPU determines (chapter 7)",
+        applies: |p, f| matches!(f, Field::Gr(_)) && p.has(&[Op::MVST, Op::SRST, Op::SRSTU]),
     },
     Rule {
         name: "overlapping operands of PACK and UNPACK ASCII and UNICODE",
@@ -112,4 +318,270 @@ pub const RULES: &[Rule] = &[
         reason: "If the operands overlap, the result is unpredictable (chapter 7)",
         applies: |p, f| matches!(f, Field::Data(_) | Field::Cc) && p.has(&[Op::UNPKA, Op::UNPKU, Op::PKA, Op::PKU]),
     },
+    Rule {
+        name: "digits of UNPK",
+        verdict: Verdict::Qemu,
+        reason: "UNPACK gives every digit of the second operand a byte as long as there is room (chapter 7); QEMU loses the \
+                 leftmost",
+        applies: |p, f| matches!(f, Field::Data(_)) && p.has(&[Op::UNPK]),
+    },
+    Rule {
+        name: "overlapping operands of moves between spaces",
+        verdict: Verdict::Unpredictable,
+        reason: "Results are unpredictable when the operands overlap in real storage (chapter 10)",
+        applies: |p, f| matches!(f, Field::Data(_)) && p.has(BY_KEY),
+    },
+    Rule {
+        name: "access keys",
+        verdict: Verdict::Qemu,
+        reason: "MOVE TO PRIMARY and SECONDARY, MOVE WITH OPTIONAL SPECIFICATIONS and TEST PROTECTION use a key of their own \
+                 (chapter 10); QEMU takes no notice of keys there",
+        applies: |p, f| {
+            only_softsie(p, 4) && softsie_in(p, BY_KEY)
+                || f == Field::Cc && p.has(&[Op::TPROT]) && p.softsie.cc() > p.qemu.cc()
+        },
+    },
+    Rule {
+        name: "TEST PROTECTION is privileged",
+        verdict: Verdict::Qemu,
+        reason: "Privileged-operation exception in the problem state (chapter 10)",
+        applies: |p, _| only_softsie(p, 2) && softsie_in(p, &[Op::TPROT]),
+    },
+    Rule {
+        name: "LOAD REAL ADDRESS of what is not mapped",
+        verdict: Verdict::Qemu,
+        reason: "An invalid segment- or page-table entry gives CC 1 or 2 and the entry's address (chapter 10); QEMU gives CC 3 \
+                 and the interruption code",
+        applies: |p, f| {
+            matches!(f, Field::Cc | Field::Gr(_)) && p.has(&[Op::LRA, Op::LRAG, Op::LRAY]) && p.qemu.cc() == 3
+        },
+    },
+    Rule {
+        name: "alignment of LOAD USING REAL ADDRESS",
+        verdict: Verdict::Qemu,
+        reason: "The address must be a multiple of four or eight: specification exception (chapter 10)",
+        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::LURA, Op::LURAG]),
+    },
+    Rule {
+        name: "access register of LOAD ADDRESS EXTENDED",
+        verdict: Verdict::Qemu,
+        reason: "Access register R1 gets 1 in the secondary-space mode (chapter 7); QEMU takes it for the access-register mode",
+        applies: |p, f| matches!(f, Field::Ar(_)) && p.has(&[Op::LAE, Op::LAEY]),
+    },
+    Rule {
+        name: "operand of a condition not met",
+        verdict: Verdict::Unpredictable,
+        reason: "Whether access exceptions are recognised for an operand that is not needed because the condition is not met \
+                 depends on the model (chapter 7)",
+        applies: |p, _| is_access(p.qemu.program()) && qemu_in(p, ON_CONDITION),
+    },
+    Rule {
+        name: "TRANSLATE of no characters",
+        verdict: Verdict::Qemu,
+        reason: "With a length of zero TRANSLATE ONE TO ONE and its relatives access nothing and set CC 0 (chapter 7); QEMU \
+                 fetches a character",
+        applies: |p, f| {
+            is_access(p.qemu.program()) && qemu_in(p, TRANSLATE) && !softsie_in(p, TRANSLATE)
+                || f == Field::Cc && p.has(TRANSLATE) && [p.softsie.cc(), p.qemu.cc()] == [0, 1]
+        },
+    },
+    Rule {
+        name: "condition code of TRANSLATE",
+        verdict: Verdict::Qemu,
+        reason: "TRANSLATE leaves the condition code (chapter 7); QEMU changes it",
+        applies: |p, f| f == Field::Cc && p.has(&[Op::TR]),
+    },
+    Rule {
+        name: "overlapping operands by register",
+        verdict: Verdict::Unpredictable,
+        reason: "Results are unpredictable when the operands of the conversions, of TRANSLATE ONE TO ONE and its relatives and of \
+                 the moves without test for destructive overlap overlap (chapter 7)",
+        applies: |p, _| (p.has(UNICODE) || p.has(TRANSLATE) || p.has(UNTESTED)) && registers_overlap(p),
+    },
+    Rule {
+        name: "invalid character and no room",
+        verdict: Verdict::Unpredictable,
+        reason: "Which of CC 1 and CC 2 of the Unicode conversions comes first when the first operand has no room for what an \
+                 invalid character would have given",
+        applies: |p, f| {
+            matches!(f, Field::Cc | Field::Gr(_)) && p.has(UNICODE) && [p.softsie.cc(), p.qemu.cc()] == [1, 2]
+        },
+    },
+    Rule {
+        name: "stores before an exception",
+        verdict: Verdict::Qemu,
+        reason: "An instruction that an access exception nullifies or suppresses has stored nothing (chapter 5, Types of \
+                 Instruction Ending); QEMU has stored the first registers or bytes",
+        applies: |p, f| {
+            matches!(f, Field::Data(_))
+                && is_access(p.softsie.program())
+                && softsie_in(p, STORE_SEVERAL)
+        },
+    },
+    Rule {
+        name: "loads before an exception",
+        verdict: Verdict::Qemu,
+        reason: "An instruction that an access exception nullifies or suppresses has loaded nothing (chapter 5); QEMU has loaded \
+                 the first registers or bytes",
+        applies: |p, f| {
+            matches!(f, Field::Gr(_) | Field::Ar(_) | Field::Vr(_))
+                && is_access(p.softsie.program())
+                && softsie_in(p, LOAD_SEVERAL)
+        },
+    },
+    Rule {
+        name: "comparison decided before the end",
+        verdict: Verdict::Unpredictable,
+        reason: "Whether access exceptions are recognised beyond the byte that decides a comparison is not determined (chapter \
+                 7, COMPARE LOGICAL)",
+        applies: |p, _| {
+            is_access(p.softsie.program()) && softsie_in(p, COMPARE_BYTES)
+                || is_access(p.qemu.program()) && qemu_in(p, COMPARE_BYTES)
+        },
+    },
+    Rule {
+        name: "space of relative operands",
+        verdict: Verdict::Qemu,
+        reason: "The operand of LOAD RELATIVE LONG and its relatives is in the address space of the instructions (chapter 7); \
+                 QEMU takes that of other operands",
+        applies: |p, _| p.record.psw >> 46 & 3 == 2 && p.ops().any(relative_operand) || p.has(&[Op::SACF]),
+    },
+    Rule {
+        name: "secondary-space control of SACF",
+        verdict: Verdict::Qemu,
+        reason: "Special-operation exception while bit 37 of control register 0 is zero (chapter 10); QEMU does not look",
+        applies: |p, _| only_softsie(p, 0x13) && softsie_in(p, &[Op::SACF]),
+    },
+    Rule {
+        name: "addressing exception of MVCOS",
+        verdict: Verdict::Qemu,
+        reason: "MOVE WITH OPTIONAL SPECIFICATIONS of operands that are all accessible (chapter 10); QEMU gives an addressing \
+                 exception when the access-register mode is specified or the control of the moves is off",
+        applies: |p, _| p.qemu.program() == 5 && qemu_in(p, &[Op::MVCOS]),
+    },
+    Rule {
+        name: "result register of CHECKSUM",
+        verdict: Verdict::Unpredictable,
+        reason: "R1 must not be one of the pair R2 (chapter 7)",
+        applies: |p, f| matches!(f, Field::Gr(_)) && p.has(&[Op::CKSM]),
+    },
+    Rule {
+        name: "overlapping operands of MOVE INVERSE",
+        verdict: Verdict::Unpredictable,
+        reason: "Results are unpredictable when the operands overlap by more than one byte (chapter 7)",
+        applies: |p, _| p.has(&[Op::MVCIN]),
+    },
+    Rule {
+        name: "STORE MULTIPLE HIGH",
+        verdict: Verdict::Qemu,
+        reason: "Stores bits 0 to 31 of the registers (chapter 7); QEMU 10 stores zeros",
+        applies: |p, f| matches!(f, Field::Data(_)) && p.has(&[Op::STMH]),
+    },
+    Rule {
+        name: "results of BFP traps",
+        verdict: Verdict::Qemu,
+        reason: "Overflow, underflow and inexact traps complete: result (scaled for overflow and underflow), condition code, and \
+                 whether the result was incremented in the data-exception code (chapter 19); QEMU suppresses and does not know",
+        applies: |p, f| {
+            trap(p)
+                && p.softsie.dxc() & 0xC0 == 0
+                && matches!(f, Field::Vr(_) | Field::Gr(_) | Field::Cc | Field::Dxc | Field::Fpc)
+        },
+    },
+    Rule {
+        name: "data-exception code of invalid conversions",
+        verdict: Verdict::Qemu,
+        reason: "A trapped invalid operation has the code 80 (chapter 19); QEMU's 88 has inexact along",
+        applies: |p, f| {
+            trap(p)
+                && p.softsie.dxc() == 0x80
+                && p.qemu.dxc() == 0x88
+                && (f == Field::Dxc || f == Field::Fpc && p.softsie.fpc() ^ p.qemu.fpc() == 0x800)
+        },
+    },
+    Rule {
+        name: "inexact conversions of NaN",
+        verdict: Verdict::Qemu,
+        reason: "A NaN that is converted to an integer without trap is an invalid and an inexact operation (chapter 19, figures of \
+                 CONVERT TO FIXED and LOGICAL); QEMU sets the inexact flag for numbers out of range only",
+        applies: |p, f| {
+            let flags = p.softsie.fpc() & !p.qemu.fpc();
+            f == Field::Fpc && p.softsie.fpc() ^ p.qemu.fpc() == 0x8_0000 && flags == 0x8_0000 && p.ops().any(converts)
+                || only_softsie(p, 7) && p.softsie.dxc() == 8 && p.ended_by(p.softsie).is_some_and(converts)
+        },
+    },
+    Rule {
+        name: "trap of exact underflow",
+        verdict: Verdict::Qemu,
+        reason: "With the underflow mask one a tiny result traps although it is exact (chapter 19); QEMU does not see it",
+        applies: |p, _| {
+            only_softsie(p, 7) && p.softsie.dxc() & 0xF8 == 0x10
+                || only_softsie(p, 0x1B) && p.softsie.dxc() & 0xF == 4
+        },
+    },
+    Rule {
+        name: "vector-processing exceptions suppress",
+        verdict: Verdict::Qemu,
+        reason: "The old PSW designates the next instruction (chapter 6, figure of interruption actions); QEMU nullifies",
+        applies: |p, f| {
+            f == Field::Address
+                && p.softsie.program() == 0x1B
+                && p.qemu.program() == 0x1B
+                && p.softsie.psw_address().wrapping_sub(p.qemu.psw_address()) == p.qemu.ilc()
+        },
+    },
+    Rule {
+        name: "suppressed inexact in vectors",
+        verdict: Verdict::Qemu,
+        reason: "The inexact control (XxC) of vector conversions keeps the flag from being set (chapter 24); QEMU sets it",
+        applies: |p, f| {
+            let flags = p.qemu.fpc() & !p.softsie.fpc();
+            f == Field::Fpc
+                && p.softsie.fpc() ^ p.qemu.fpc() == 0x8_0000
+                && flags == 0x8_0000
+                && p.has(&[Op::VCFPS, Op::VCFPL, Op::VCSFP, Op::VCLFP, Op::VFI, Op::VFLR])
+        },
+    },
+    Rule {
+        name: "elements without result",
+        verdict: Verdict::Unpredictable,
+        reason: "Elements other than the first of instructions on a single element, and those without result of LOAD ROUNDED, \
+                 are unpredictable (chapter 24)",
+        applies: |p, f| match f {
+            Field::Vr(n) => {
+                let differ = p.softsie.vr(n) ^ p.qemu.vr(n);
+                differ >> 96 == 0
+                    && p.record.pieces.iter().chain(&p.record.execute).any(|piece| {
+                        decode(piece.text).is_some_and(|op| {
+                            op.row().class == Class::VectorFp
+                                && op.row().format.layout().get(piece.text, FieldName::V1) == n as u64
+                        })
+                    })
+            }
+            _ => false,
+        },
+    },
+    Rule {
+        name: "rounding of negated sums",
+        verdict: Verdict::Qemu,
+        reason: "VECTOR FP NEGATIVE MULTIPLY AND ADD and SUBTRACT negate the rounded sum (chapter 24; LLVM makes them of a \
+                 negated fused operation under dynamic rounding); QEMU rounds the negated sum",
+        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::VFNMA, Op::VFNMS]) && !matches!(p.record.fpc & 7, 0 | 1),
+    },
+    Rule {
+        name: "length of VECTOR STRING SEARCH",
+        verdict: Verdict::Unpredictable,
+        reason: "The length of the substring, byte 7 of V4, must not be greater than 16 (chapter 23)",
+        applies: |p, f| matches!(f, Field::Cc | Field::Vr(_)) && p.has(&[Op::VSTRS]),
+    },
+    Rule {
+        name: "factors of more than 56 bits",
+        verdict: Verdict::Unpredictable,
+        reason: "The leftmost bytes of the factors of VECTOR MULTIPLY SUM LOGICAL must be zero (chapter 22)",
+        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::VMSL]),
+    },
 ];
+
+fn converts(op: Op) -> bool {
+    op.row().class == Class::Bfp && op.mnemonic().starts_with('c') || matches!(op, Op::VCSFP | Op::VCLFP)
+}

@@ -23,8 +23,12 @@ const COUNTER: u64 = 12;
 pub struct Generator {
     random: Random,
     ops: Vec<Op>,
+    /// What may be beside others.
+    social: Vec<Op>,
     /// What EXECUTE may have as target and loops as body.
     straight: Vec<Op>,
+    /// Whether the record being made has addresses of 24 or 31 bits.
+    short: bool,
 }
 
 /// A part of a sequence that branches may have as target.
@@ -35,9 +39,16 @@ struct Unit {
 impl Generator {
     /// A generator of records of `ops`.
     pub fn new(seed: u64, ops: &[Op]) -> Generator {
-        let straight =
-            ops.iter().copied().filter(|op| Branch::of(*op).is_none() && !matches!(op, Op::EX | Op::EXRL | Op::SVC));
-        Generator { random: Random::new(seed), straight: straight.collect(), ops: ops.to_vec() }
+        let some = |keep: &dyn Fn(Op) -> bool| -> Vec<Op> {
+            let kept: Vec<Op> = ops.iter().copied().filter(|op| keep(*op)).collect();
+            // Of a choice of instructions that all go alone, sequences are made of something else.
+            if kept.is_empty() { vec![Op::LR] } else { kept }
+        };
+        let social = some(&|op| !operand_rules::is_alone(op));
+        let straight = some(&|op| {
+            !operand_rules::is_alone(op) && Branch::of(op).is_none() && !matches!(op, Op::EX | Op::EXRL | Op::SVC)
+        });
+        Generator { random: Random::new(seed), social, straight, ops: ops.to_vec(), short: false }
     }
 
     /// The instructions that can be compared: implemented, and not of those that [`explained::excluded`] names.
@@ -60,19 +71,26 @@ impl Generator {
 
     fn record(&mut self) -> Record {
         let space = match self.random.below(10) {
-            0 | 1 => Space::Wrapping,
-            2 | 3 => Space::Protected,
+            0 => Space::Wrapping,
+            1 | 2 => Space::Protected,
             _ => Space::Plain,
         };
+        let mode = match self.random.below(10) {
+            0 => 0,
+            1 | 2 => 1u64 << 31,
+            _ => 3 << 31,
+        };
+        self.short = mode >> 32 == 0;
         let (pieces, execute) = self.sequence();
         let r = &mut self.random;
         let mut gr: [u64; 16] = std::array::from_fn(|_| values::integer(r));
         for n in POINTERS {
             if r.chance(92) {
-                gr[n as usize] = values::pointer(r, space);
+                gr[n as usize] = values::pointer(r, space, mode);
             }
             if n < 10 && n % 2 == 0 && r.chance(92) {
-                gr[n as usize + 1] = length(r);
+                // QEMU takes 31 bits where 32 count.
+                gr[n as usize + 1] = length(r) & if mode >> 32 == 0 { 0x7FFF_FFFF } else { !0 };
             }
         }
         gr[0] = match r.below(10) {
@@ -93,7 +111,7 @@ impl Generator {
         }
         let rounding = r.pick(&[0u32, 0, 0, 1, 2, 3, 7]);
         let mut fpc = rounding | (r.below(8) as u32) << 4;
-        if r.chance(30) {
+        if r.chance(12) {
             fpc |= (r.below(32) as u32) << 27;
         }
         if r.chance(30) {
@@ -129,11 +147,7 @@ impl Generator {
             // QEMU knows no fixed-point overflow: that one stays rare.
             psw |= (r.below(16) & if r.chance(10) { 15 } else { 7 }) << 40;
         }
-        psw |= match r.below(10) {
-            0 => 0,
-            1 | 2 => 1u64 << 31,
-            _ => 3 << 31,
-        };
+        psw |= mode;
         let mut record = Record {
             pieces,
             execute,
@@ -164,8 +178,12 @@ impl Generator {
             if units - made > 2 && self.random.chance(6) {
                 made += self.counted_loop(&mut s);
             } else {
-                let op = self.random.pick(&self.ops);
-                self.unit(&mut s, op, false);
+                let op = self.random.pick(if units == 1 { &self.ops } else { &self.social });
+                if units == 1 || !(self.short && operand_rules::is_load_address(op)) {
+                    self.unit(&mut s, op, false);
+                }
+                // Addresses may have become short.
+                self.short |= matches!(op, Op::SAM24 | Op::SAM31);
                 made += 1;
             }
         }
@@ -220,6 +238,7 @@ impl Generator {
                         _ => {}
                     }
                 }
+                self.clear_left_half(s, base);
                 s.forward(self.random.below(3), 0xC000_0000_0000_0000 | base << 52);
                 s.pieces.push(Piece::plain(text));
             }
@@ -236,6 +255,7 @@ impl Generator {
                     if r1 == base {
                         r1 = 0;
                     }
+                    self.clear_left_half(s, base);
                     s.pieces.push(Piece {
                         text: 0xC000_0000_0000_0000 | base << 52,
                         target: Target::Execute(number),
@@ -246,12 +266,30 @@ impl Generator {
             None => {
                 let piece = self.piece(row, in_loop);
                 s.pieces.push(piece);
+                if op == Op::TR {
+                    // QEMU changes the condition code; CR sets it.
+                    s.pieces.push(Piece::plain(0x1900 << 48));
+                }
+                if operand_rules::is_bfp_comparison(op) {
+                    // BRC 1 to the next instruction.
+                    s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: Target::Piece(s.pieces.len() + 1) });
+                }
+                if row.class == Class::VectorFp {
+                    s.pieces.extend(clear_unpredictable(row, piece.text));
+                }
                 if operand_rules::may_go_on(op) {
                     // BRC 1 back to it while it says that it is not finished.
                     let again = Target::Piece(s.pieces.len() - 1);
                     s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: again });
                 }
             }
+        }
+    }
+
+    /// IIHF before a LARL, where QEMU clears what should stay.
+    fn clear_left_half(&self, s: &mut Sequence, register: u64) {
+        if self.short {
+            s.pieces.push(Piece::plain(0xC008_0000_0000_0000 | register << 52));
         }
     }
 
@@ -350,6 +388,35 @@ impl Generator {
     }
 }
 
+/// Instructions that clear what a vector floating-point instruction leaves unpredictable in its first operand: all but the
+/// first element when it is for a single element, and the elements without result of LOAD ROUNDED.
+fn clear_unpredictable(row: &Row, text: u64) -> Vec<Piece> {
+    use FieldName::{M3, M4, M5, M6, V1};
+    let layout = row.format.layout();
+    let m = |f| layout.get(text, f);
+    let (format, single) = match layout.name {
+        "VRR-a" => (m(M3), m(M4)),
+        "VRR-e" => (m(M6), m(M5)),
+        _ => (m(M4), m(M5)),
+    };
+    let rounded = row.op == Op::VFLR;
+    if matches!(row.op, Op::WFC | Op::WFK) || single & 8 == 0 && !rounded {
+        return Vec::new();
+    }
+    let clear = |op: Op, element: u64| {
+        let layout = op.row().format.layout();
+        let clear = layout.set(op.text(), V1, row.format.layout().get(text, V1));
+        Piece::plain(layout.set(clear, M3, element))
+    };
+    let short = if rounded { format == 3 } else { format == 2 };
+    match (short, single & 8 != 0) {
+        (true, true) => vec![clear(Op::VLEIF, 1), clear(Op::VLEIG, 1)],
+        (true, false) => vec![clear(Op::VLEIF, 1), clear(Op::VLEIF, 3)],
+        (false, _) if format == 4 && !rounded => Vec::new(),
+        (false, _) => vec![clear(Op::VLEIG, 1)],
+    }
+}
+
 fn length(r: &mut Random) -> u64 {
     let length = match r.below(20) {
         0 => 0,
@@ -370,7 +437,7 @@ fn storage(r: &mut Random, row: &Row, mut text: u64, [displacement, middle, base
         // Shift amounts and the like.
         let value = if r.chance(80) { r.below(140) } else { r.below(4096) };
         text = layout.set(text, d, value);
-        let base = if r.chance(75) { 0 } else { r.pick(&NUMBERS) };
+        let base = if r.chance(75) { 0 } else { r.pick(&[11, 12, 14, 15]) };
         return layout.set(text, b, base);
     }
     let base = match r.below(40) {

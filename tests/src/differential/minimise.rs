@@ -249,11 +249,15 @@ impl Step {
 /// sets the counter.
 fn keep(r: &mut Record, stays: impl Fn(usize) -> bool) {
     let old = std::mem::take(&mut r.pieces);
+    // What is executed again after CC 3 stays together with the branch that does it.
+    let again = |n: usize| {
+        old.get(n).is_some_and(|p| n > 0 && p.target == Target::Piece(n - 1) && decode(p.text) == Some(Op::BRC))
+    };
     let stays = |n: usize| {
         let counts = matches!(decode(old[n].text), Some(Op::BRCTG));
-        stays(n)
+        (if again(n) { stays(n - 1) } else { stays(n) })
             && match old[n].target {
-                Target::Piece(t) if t <= n => stays(t) && (!counts || t == 0 || stays(t - 1)),
+                Target::Piece(t) if t <= n && !again(n) => stays(t) && (!counts || t == 0 || stays(t - 1)),
                 _ => true,
             }
     };

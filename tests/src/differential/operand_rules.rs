@@ -44,6 +44,13 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
     }
 }
 
+/// How many storage operands it has, those by register included.
+pub fn storage_operands(op: Op) -> usize {
+    let explicit = op.row().operands.iter().filter(|o| matches!(o, Operand::Storage { .. } | Operand::Relative(_)));
+    let translates = matches!(op, Op::TRE | Op::TROO | Op::TROT | Op::TRTO | Op::TRTT | Op::TRTR);
+    explicit.count() + address_registers(op).len() + usize::from(translates)
+}
+
 /// Whether CC 3 means that the instruction is to be executed again.
 pub fn may_go_on(op: Op) -> bool {
     use Op::*;
@@ -59,13 +66,36 @@ pub fn is_interruptible(op: Op) -> bool {
     may_go_on(op) || matches!(op, Op::MVCL | Op::CLCL | Op::UPT | Op::CFC)
 }
 
+/// Whether it is in a sequence only alone: what QEMU does wrong with it, or what is not determined, would spoil the rest.
+pub fn is_alone(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        LRA | LRAG | LRAY | LURA | LURAG | TPROT | LAE | LAEY | MVCP | MVCS | MVCOS | BIC | UNPK | UNPKA | UNPKU | PKA | PKU
+            | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | VFNMA | VFNMS | VMSL | STMH | LTEBR | LTDBR | LTXBR | MVST | MVCIN | CKSM
+            | TROO | TROT | TRTO | TRTT | SACF | CLST | MXDBR | MXDB | MVCLE | MVCLU | VSTRS
+    )
+}
+
+/// Whether it compares BFP numbers: QEMU does not execute it when nobody looks at the condition code.
+pub fn is_bfp_comparison(op: Op) -> bool {
+    use Op::*;
+    matches!(op, CEBR | CDBR | CXBR | CEB | CDB | KEBR | KDBR | KXBR | KEB | KDB | WFC | WFK | TCEB | TCDB | TCXB)
+}
+
+/// Whether in the 24- and 31-bit modes it puts an address into a register whose left half stays.
+pub fn is_load_address(op: Op) -> bool {
+    matches!(op, Op::LA | Op::LAY | Op::LAE | Op::LAEY | Op::LARL)
+}
+
 /// Whether the storage operand's address is a number.
 pub fn is_number(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
         SLL | SRL | SLA | SRA | SLDL | SRDL | SLDA | SRDA | SLLG | SRLG | SLAG | SRAG | SLLK | SRLK | SLAK | SRAK | RLL
-            | RLLG | SRNM | SRNMB | SRNMT | VESL | VESRL | VESRA | VERLL | VLGV | VLVG | SPKA | TCEB | TCDB | TCXB | ECAG
+            | RLLG | SRNM | SRNMB | SRNMT | VESL | VESRL | VESRA | VERLL | VLGV | VLVG | SPKA | MVCLE | CLCLE | MVCLU | CLCLU
+            | TCEB | TCDB | TCXB | ECAG
     )
 }
 

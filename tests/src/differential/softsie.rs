@@ -8,7 +8,6 @@ use std::time::Duration;
 use memmap2::MmapMut;
 use softsie_cpu::{Attention, Cluster, Cpu, FacilityList, Model, Psw, TimerService};
 use softsie_exec::{DISPATCH, Leave, NoObserver, run};
-use softsie_isa::Level;
 use softsie_mem::Storage;
 
 use super::batch::Batch;
@@ -17,6 +16,7 @@ use super::layout;
 /// A machine with the guest's storage; it can run one batch after another.
 pub struct Machine {
     memory: MmapMut,
+    model: Arc<Model>,
 }
 
 /// How often progress is looked at.
@@ -24,32 +24,15 @@ const TICK: Duration = Duration::from_millis(200);
 /// Without progress for so many ticks a record counts as endless.
 const PATIENCE: u32 = 15;
 
-/// The facilities that QEMU's `max` model announces: those of z15 at the latest, whose instructions all exist.
-fn model() -> Model {
-    let mut facilities = FacilityList::default();
-    for row in softsie_isa::ROWS.iter().filter(|r| r.level <= Level::Z15) {
-        for bit in row.facilities {
-            facilities.set(*bit, true);
-        }
-    }
-    // Facilities without instructions: IPTE range and enhanced suppression stay away, as they do there.
-    for bit in [0, 1, 2, 4, 9, 19, 21, 51, 52, 54, 75, 130, 131] {
-        facilities.set(bit, true);
-    }
-    for absent in [8, 78] {
-        facilities.set(absent, false);
-    }
-    Model { facilities, unannounced: FacilityList::default(), cpu_id: 0x00FF_FFFF_8561_0000 }
-}
-
 impl Machine {
-    /// A machine with empty storage.
+    /// A machine with empty storage and these facilities.
     ///
     /// # Errors
     /// There is not enough memory.
-    pub fn new() -> Result<Machine, String> {
+    pub fn new(facilities: FacilityList) -> Result<Machine, String> {
         let memory = MmapMut::map_anon(layout::STORAGE_SIZE).map_err(|e| format!("no memory for the guest: {e}"))?;
-        Ok(Machine { memory })
+        let unannounced = FacilityList::default();
+        Ok(Machine { memory, model: Arc::new(Model { facilities, unannounced, cpu_id: 0x00FF_FFFF_8561_0000 }) })
     }
 
     /// Runs a batch; afterwards [`Machine::storage`] holds the results.
@@ -63,7 +46,7 @@ impl Machine {
         // SAFETY: `self.memory` outlives the CPU and the storage, which end with this function.
         unsafe { storage.set_slot(0, 0, 0, layout::STORAGE_SIZE as u64, memory) }.map_err(|e| e.to_string())?;
         let (cluster, timers) = (Arc::new(Cluster::new()), Arc::new(TimerService::new()));
-        let mut cpu = Cpu::new(0, Arc::new(model()), storage, cluster, timers, DISPATCH);
+        let mut cpu = Cpu::new(0, self.model.clone(), storage, cluster, timers, DISPATCH);
         let finished = Arc::new(AtomicBool::new(false));
         let (attention, until) = (cpu.attention_handle(), finished.clone());
         let ticks = std::thread::spawn(move || {

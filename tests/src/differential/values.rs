@@ -121,8 +121,26 @@ pub fn vector(r: &mut Random) -> u128 {
     }
 }
 
-/// An address that an operand may have.
-pub fn pointer(r: &mut Random, space: Space) -> u64 {
+/// An address that an operand may have; `mode` is the addressing mode's bits of the PSW.
+pub fn pointer(r: &mut Random, space: Space, mode: u64) -> u64 {
+    let address = plain_pointer(r);
+    if space != Space::Wrapping {
+        return address;
+    }
+    // The data area's first page is at address zero, its second at the end of the address space.
+    let top = match mode >> 31 {
+        0 => 1 << 24,
+        1 => 1u64 << 31,
+        _ => 0,
+    };
+    match address.wrapping_sub(layout::DATA) {
+        offset @ 0..0x1000 => offset,
+        offset @ 0x1000..0x2000 => top.wrapping_add(offset).wrapping_sub(0x2000),
+        _ => address,
+    }
+}
+
+fn plain_pointer(r: &mut Random) -> u64 {
     let end = layout::DATA + layout::DATA_SIZE as u64;
     let near = |r: &mut Random| match r.below(3) {
         0 => r.below(18),
@@ -132,19 +150,15 @@ pub fn pointer(r: &mut Random, space: Space) -> u64 {
     match r.below(100) {
         0..=34 => layout::DATA + 0x100 + (r.below(0x1D00) & !15),
         35..=44 => layout::DATA + 0x100 + (r.below(0x1D00) & !7),
-        45..=59 => layout::DATA + 0x100 + r.below(0x1D00),
+        45..=62 => layout::DATA + 0x100 + r.below(0x1D00),
         // Over the edge between two pages.
-        60..=76 => layout::DATA + 0x1000 - near(r),
-        77..=84 => end - near(r),
-        85..=88 => layout::READ_ONLY + r.below(0x1000),
-        89 | 90 => layout::DATA - near(r),
-        91 => layout::ABSENT + r.below(0x1000),
-        92 => layout::CODE + r.below(0x1000),
-        93..=96 if space == Space::Wrapping => {
-            let top = r.pick(&[0u64, 1 << 24, 1 << 31]);
-            if r.chance(70) { top.wrapping_sub(near(r)) } else { near(r) }
-        }
-        93 | 94 => r.bits(),
+        63..=79 => layout::DATA + 0x1000 - near(r),
+        80..=86 => end - near(r),
+        87..=90 => layout::READ_ONLY + r.below(0x1000),
+        91 => layout::DATA - near(r),
+        92 => layout::ABSENT + r.below(0x1000),
+        93 => layout::CODE + r.below(0x1000),
+        94 => r.bits(),
         _ => layout::DATA + 0x800 + r.below(64) * 8,
     }
 }
