@@ -198,7 +198,10 @@ impl Campaign {
             self.totals.differences += 1;
             // Two of a kind are enough.
             let kinds: Vec<std::mem::Discriminant<Field>> = unexplained.iter().map(std::mem::discriminant).collect();
-            let last = pair.ended_by(pair.softsie).or_else(|| pair.ended_by(pair.qemu)).or_else(|| record.pieces.last().and_then(|p| softsie_isa::decode(p.text)));
+            let last = pair
+                .ended_by(pair.softsie)
+                .or_else(|| pair.ended_by(pair.qemu))
+                .or_else(|| record.pieces.last().and_then(|p| softsie_isa::decode(p.text)));
             let seen = self.signatures.entry((last.map(|op| op as u16), kinds.first().copied())).or_default();
             *seen += 1;
             if *seen <= 2 && self.reported + cases.len() < self.options.reported {

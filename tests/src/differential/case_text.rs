@@ -54,7 +54,8 @@ pub fn text(case: &Case, pair: &Pair<'_>, seed: u64) -> String {
             let _ = writeln!(out, "{comment}  {word} {}", settings.join(" "));
         }
     };
-    let mut before = vec!["dat=1".to_owned(), format!("absent={:x}", layout::ABSENT), format!("readonly={:x}", layout::READ_ONLY)];
+    let mut before =
+        vec!["dat=1".to_owned(), format!("absent={:x}", layout::ABSENT), format!("readonly={:x}", layout::READ_ONLY)];
     if r.cr[1] == Space::Protected.asce() {
         before.push(format!("readonly={:x}", layout::DATA + 0x1000));
     }
@@ -67,7 +68,9 @@ pub fn text(case: &Case, pair: &Pair<'_>, seed: u64) -> String {
     if r.fpc != 0 {
         before.push(format!("fpc={:x}", r.fpc));
     }
-    for (name, value) in [("cc", r.psw >> 44 & 3), ("pm", r.psw >> 40 & 15), ("problem", r.psw >> 48 & 1), ("as", r.psw >> 46 & 3)] {
+    for (name, value) in
+        [("cc", r.psw >> 44 & 3), ("pm", r.psw >> 40 & 15), ("problem", r.psw >> 48 & 1), ("as", r.psw >> 46 & 3)]
+    {
         if value != 0 {
             before.push(format!("{name}={value:x}"));
         }
@@ -86,7 +89,8 @@ pub fn text(case: &Case, pair: &Pair<'_>, seed: u64) -> String {
     }
     // What QEMU changed.
     let q = pair.qemu;
-    let mut after: Vec<String> = (0..16).filter(|n| q.gr(*n) != r.gr[*n]).map(|n| format!("r{n}={:x}", q.gr(n))).collect();
+    let mut after: Vec<String> =
+        (0..16).filter(|n| q.gr(*n) != r.gr[*n]).map(|n| format!("r{n}={:x}", q.gr(n))).collect();
     after.extend((0..32).filter(|n| q.vr(*n) != r.vr[*n]).map(|n| format!("v{n}={:032x}", q.vr(n))));
     if q.fpc() != r.fpc {
         after.push(format!("fpc={:x}", q.fpc()));

@@ -154,7 +154,9 @@ impl<'a> Pair<'a> {
     pub fn show(&self, field: Field) -> String {
         let both = |f: &dyn Fn(Outcome<'a>) -> String| format!("{field} {}, QEMU {}", f(self.softsie), f(self.qemu));
         match field {
-            Field::Kind => both(&|o| ["nothing", "completed", "program interruption", "other"][o.kind().min(3) as usize].into()),
+            Field::Kind => {
+                both(&|o| ["nothing", "completed", "program interruption", "other"][o.kind().min(3) as usize].into())
+            }
             Field::Program => both(&|o| format!("{:x}", o.program())),
             Field::Ilc => both(&|o| format!("{}", o.ilc())),
             Field::Address => {

@@ -4,6 +4,7 @@
 use softsie_isa::{Class, FieldName, Op, Operand, State, decode};
 
 use super::compare::{Field, Pair};
+use super::layout::Space;
 use super::operand_rules;
 
 /// Who is right.
@@ -37,8 +38,12 @@ pub fn excluded(op: Op) -> Option<&'static str> {
         LPSW | LPSWE | LPSWEY | SSM | STOSM | STNSM | LCTL | LCTLG | SPX | SPT | SCKC | SCKPF | SPKA | LASP | LPP => {
             "it changes the state that the driver relies on"
         }
-        STURA | STURG | CSP | CSPG | TB | IPTE | IDTE | PTLB | CRDTE | RDP | ESSA => "it changes the driver's storage or tables",
-        ISKE | SSKE | RRBE | RRBM | IRBM | IVSK => "storage keys and their reference bits are not reset between records",
+        STURA | STURG | CSP | CSPG | TB | IPTE | IDTE | PTLB | CRDTE | RDP | ESSA => {
+            "it changes the driver's storage or tables"
+        }
+        ISKE | SSKE | RRBE | RRBM | IRBM | IVSK => {
+            "storage keys and their reference bits are not reset between records"
+        }
         SVC => "it ends a record",
         PRNO => "its result is random",
         CSST => "QEMU 10 aborts",
@@ -57,8 +62,7 @@ pub fn rule_for(pair: &Pair<'_>, field: Field) -> Option<&'static Rule> {
 
 /// Whether softsie ended with this program interruption, and QEMU otherwise or elsewhere.
 fn only_softsie(p: &Pair<'_>, code: u16) -> bool {
-    p.softsie.program() == code
-        && (p.qemu.program() != code || p.softsie.psw_address() != p.qemu.psw_address())
+    p.softsie.program() == code && (p.qemu.program() != code || p.softsie.psw_address() != p.qemu.psw_address())
 }
 
 /// Whether a code is that of an access exception.
@@ -111,6 +115,9 @@ const STORE_SEVERAL: &[Op] = &[
     Op::MVO,
     Op::TR,
     Op::TRE,
+    Op::STCM,
+    Op::STCMY,
+    Op::STCMH,
 ];
 const UNTESTED: &[Op] = &[Op::MVCLE, Op::MVCLU, Op::MVST];
 const BY_KEY: &[Op] = &[Op::MVCP, Op::MVCS, Op::MVCOS];
@@ -150,7 +157,9 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "The length is that of the EXECUTE-type instruction (chapter 6); QEMU tells 2 for some access exceptions of the \
                  target",
-        applies: |p, f| f == Field::Ilc && p.qemu.ilc() == 2 && is_access(p.qemu.program()) && p.has(&[Op::EX, Op::EXRL]),
+        applies: |p, f| {
+            f == Field::Ilc && p.qemu.ilc() == 2 && is_access(p.qemu.program()) && p.has(&[Op::EX, Op::EXRL])
+        },
     },
     Rule {
         name: "low-address protection first",
@@ -229,13 +238,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "address into the rightmost word",
         verdict: Verdict::Qemu,
-        reason: "LOAD ADDRESS and its relatives leave bits 0 to 31 of R1 alone in the 24- and 31-bit modes (chapter 7); QEMU \
+        reason: "LOAD ADDRESS and its relatives, and TRANSLATE EXTENDED, leave bits 0 to 31 of R1 alone in the 24- and 31-bit modes (chapter 7); QEMU \
                  sets them to zero",
         applies: |p, f| match f {
             Field::Gr(n) => {
                 short_addresses(p)
                     && p.softsie.gr(n) as u32 == p.qemu.gr(n) as u32
-                    && (p.ops().any(operand_rules::is_load_address) || p.has(&[Op::LRA, Op::LRAY]))
+                    && (p.ops().any(operand_rules::is_load_address) || p.has(&[Op::LRA, Op::LRAY, Op::TRE]))
             }
             _ => false,
         },
@@ -251,7 +260,13 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "An operand that passes the highest address of 24 or 31 bits goes on at zero (chapter 3, Address Wraparound); \
                  QEMU goes on above",
-        applies: |p, _| short_addresses(p) && matches!(p.qemu.teid() >> 12, 0x1000 | 0x8_0000),
+        applies: |p, _| {
+            short_addresses(p)
+                && (matches!(p.qemu.teid() >> 12, 0x1000 | 0x8_0000)
+                    // Pages above stay in its TLB.
+                    || p.has(&[Op::SAM64, Op::SAM31, Op::SRST, Op::SRSTU])
+                        && p.record.cr[1] == Space::Wrapping.asce())
+        },
     },
     Rule {
         name: "lengths of 32 bits",
@@ -302,9 +317,9 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "NaN of lengthening multiplication",
         verdict: Verdict::Qemu,
-        reason: "A NaN of the long format keeps its fraction, left aligned, in the extended format (chapter 19); QEMU mixes up \
-                 the parts of the operand",
-        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::MXDBR, Op::MXDB]),
+        reason: "A NaN keeps its fraction, left aligned, in the longer format (chapter 19); QEMU mixes up \
+                 the operands",
+        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::MXDBR, Op::MXDB, Op::MDEBR, Op::MDEB]),
     },
     Rule {
         name: "second address of string instructions",
@@ -337,7 +352,7 @@ pub const RULES: &[Rule] = &[
         reason: "MOVE TO PRIMARY and SECONDARY, MOVE WITH OPTIONAL SPECIFICATIONS and TEST PROTECTION use a key of their own \
                  (chapter 10); QEMU takes no notice of keys there",
         applies: |p, f| {
-            only_softsie(p, 4) && softsie_in(p, BY_KEY)
+            only_softsie(p, 4) && (softsie_in(p, BY_KEY) || softsie_in(p, &[Op::MVPG]))
                 || f == Field::Cc && p.has(&[Op::TPROT]) && p.softsie.cc() > p.qemu.cc()
         },
     },
@@ -412,11 +427,7 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "An instruction that an access exception nullifies or suppresses has stored nothing (chapter 5, Types of \
                  Instruction Ending); QEMU has stored the first registers or bytes",
-        applies: |p, f| {
-            matches!(f, Field::Data(_))
-                && is_access(p.softsie.program())
-                && softsie_in(p, STORE_SEVERAL)
-        },
+        applies: |p, f| matches!(f, Field::Data(_)) && is_access(p.softsie.program()) && softsie_in(p, STORE_SEVERAL),
     },
     Rule {
         name: "loads before an exception",
@@ -507,7 +518,10 @@ pub const RULES: &[Rule] = &[
         applies: |p, f| {
             let flags = p.softsie.fpc() & !p.qemu.fpc();
             f == Field::Fpc && p.softsie.fpc() ^ p.qemu.fpc() == 0x8_0000 && flags == 0x8_0000 && p.ops().any(converts)
+                // Stored or extracted.
+                || matches!(f, Field::Data(_) | Field::Gr(_)) && p.has(&[Op::STFPC, Op::EFPC]) && p.ops().any(inexact)
                 || only_softsie(p, 7) && p.softsie.dxc() == 8 && p.ended_by(p.softsie).is_some_and(converts)
+                || p.softsie.program() == 0x1B && p.softsie.dxc() & 15 == 5 && softsie_in(p, &[Op::VCSFP, Op::VCLFP])
         },
     },
     Rule {
@@ -515,8 +529,7 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "With the underflow mask one a tiny result traps although it is exact (chapter 19); QEMU does not see it",
         applies: |p, _| {
-            only_softsie(p, 7) && p.softsie.dxc() & 0xF8 == 0x10
-                || only_softsie(p, 0x1B) && p.softsie.dxc() & 0xF == 4
+            only_softsie(p, 7) && p.softsie.dxc() & 0xF8 == 0x10 || only_softsie(p, 0x1B) && p.softsie.dxc() & 0xF == 4
         },
     },
     Rule {
@@ -550,13 +563,15 @@ pub const RULES: &[Rule] = &[
         applies: |p, f| match f {
             Field::Vr(n) => {
                 let differ = p.softsie.vr(n) ^ p.qemu.vr(n);
+                let first = |text: u64| {
+                    decode(text)
+                        .filter(|op| op.row().class == Class::VectorFp)
+                        .map(|op| op.row().format.layout().get(text, FieldName::V1))
+                };
+                // EXECUTE may change the register.
                 differ >> 96 == 0
-                    && p.record.pieces.iter().chain(&p.record.execute).any(|piece| {
-                        decode(piece.text).is_some_and(|op| {
-                            op.row().class == Class::VectorFp
-                                && op.row().format.layout().get(piece.text, FieldName::V1) == n as u64
-                        })
-                    })
+                    && (p.record.pieces.iter().any(|piece| first(piece.text) == Some(n as u64))
+                        || p.record.execute.iter().any(|piece| first(piece.text).is_some()))
             }
             _ => false,
         },
@@ -566,7 +581,15 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "VECTOR FP NEGATIVE MULTIPLY AND ADD and SUBTRACT negate the rounded sum (chapter 24; LLVM makes them of a \
                  negated fused operation under dynamic rounding); QEMU rounds the negated sum",
-        applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::VFNMA, Op::VFNMS]) && !matches!(p.record.fpc & 7, 0 | 1),
+        applies: |p, f| {
+            matches!(f, Field::Vr(_)) && p.has(&[Op::VFNMA, Op::VFNMS]) && !matches!(p.record.fpc & 7, 0 | 1)
+        },
+    },
+    Rule {
+        name: "additional registers of LXR",
+        verdict: Verdict::Qemu,
+        reason: "Registers other than 0, 2, 4 and 6 need the AFP-register control (chapter 9): data exception; QEMU does not look",
+        applies: |p, _| only_softsie(p, 7) && p.softsie.dxc() == 1 && softsie_in(p, &[Op::LXR]),
     },
     Rule {
         name: "length of VECTOR STRING SEARCH",
@@ -581,6 +604,11 @@ pub const RULES: &[Rule] = &[
         applies: |p, f| matches!(f, Field::Vr(_)) && p.has(&[Op::VMSL]),
     },
 ];
+
+/// Whether QEMU has another opinion on its inexact flag.
+fn inexact(op: Op) -> bool {
+    converts(op) || matches!(op, Op::VCFPS | Op::VCFPL | Op::VFI | Op::VFLR)
+}
 
 fn converts(op: Op) -> bool {
     op.row().class == Class::Bfp && op.mnemonic().starts_with('c') || matches!(op, Op::VCSFP | Op::VCLFP)

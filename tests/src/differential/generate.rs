@@ -1,7 +1,7 @@
 //! Random records: valid encodings from the instruction table with operands that reach the corners, in sequences with
 //! forward branches, counted loops and EXECUTE. Source: formats and operand kinds of `softsie_isa`'s table.
 
-use softsie_isa::{Class, FieldName, Op, Operand, Row};
+use softsie_isa::{Class, FieldName, Op, Operand, Row, decode};
 
 use super::explained;
 use super::layout::{self, BATCH_LIMIT, DATA_SIZE, Space};
@@ -29,6 +29,10 @@ pub struct Generator {
     straight: Vec<Op>,
     /// Whether the record being made has addresses of 24 or 31 bits.
     short: bool,
+    /// Whether the record being made is a long sequence, which exceptions should not end early.
+    careful: bool,
+    /// About how many instructions it has.
+    units: u64,
 }
 
 /// A part of a sequence that branches may have as target.
@@ -48,7 +52,15 @@ impl Generator {
         let straight = some(&|op| {
             !operand_rules::is_alone(op) && Branch::of(op).is_none() && !matches!(op, Op::EX | Op::EXRL | Op::SVC)
         });
-        Generator { random: Random::new(seed), social, straight, ops: ops.to_vec(), short: false }
+        Generator {
+            random: Random::new(seed),
+            social,
+            straight,
+            ops: ops.to_vec(),
+            short: false,
+            careful: false,
+            units: 1,
+        }
     }
 
     /// The instructions that can be compared: implemented, and not of those that [`explained::excluded`] names.
@@ -86,7 +98,7 @@ impl Generator {
         let mut gr: [u64; 16] = std::array::from_fn(|_| values::integer(r));
         for n in POINTERS {
             if r.chance(92) {
-                gr[n as usize] = values::pointer(r, space, mode);
+                gr[n as usize] = values::pointer(r, space, mode, self.careful);
             }
             if n < 10 && n % 2 == 0 && r.chance(92) {
                 // QEMU takes 31 bits where 32 count.
@@ -98,8 +110,13 @@ impl Generator {
             4..=7 => r.below(256),
             _ => values::integer(r),
         };
-        if r.chance(60) {
+        if self.careful || r.chance(60) {
             gr[11] = r.below(24);
+        }
+        for n in [1, 13] {
+            if r.chance(85) {
+                gr[n] &= !15;
+            }
         }
         let mut vr: [u128; 32] = std::array::from_fn(|_| values::vector(r));
         for first in [0usize, 1, 4, 5, 8, 9, 12, 13] {
@@ -111,8 +128,15 @@ impl Generator {
         }
         let rounding = r.pick(&[0u32, 0, 0, 1, 2, 3, 7]);
         let mut fpc = rounding | (r.below(8) as u32) << 4;
+        // QEMU sets the inexact flag of conversions otherwise: in a sequence it is one before.
+        if self.units > 1 {
+            fpc |= 0x8_0000;
+        }
         if r.chance(12) {
             fpc |= (r.below(32) as u32) << 27;
+            if self.units > 1 {
+                fpc &= !0x800_0000;
+            }
         }
         if r.chance(30) {
             fpc |= (r.below(32) as u32) << 19;
@@ -171,6 +195,8 @@ impl Generator {
             4..=6 => 2 + self.random.below(4),
             _ => 6 + self.random.below(25),
         };
+        self.units = units;
+        self.careful = units > 3 && self.random.chance(85);
         let mut s = Sequence { pieces: Vec::new(), execute: Vec::new(), units: Vec::new(), open: Vec::new() };
         let mut made = 0;
         while made < units && s.pieces.len() < 50 {
@@ -201,7 +227,7 @@ impl Generator {
         for _ in 0..body {
             let op = self.random.pick(&self.straight);
             // A range of registers would often have the counter in it.
-            if !operand_rules::is_multiple(op) {
+            if !operand_rules::is_multiple(op) && !(self.short && operand_rules::is_load_address(op)) {
                 self.unit(s, op, true);
             }
         }
@@ -243,11 +269,17 @@ impl Generator {
                 s.pieces.push(Piece::plain(text));
             }
             None if op == Op::EXRL || op == Op::EX => {
-                let target = self.random.pick(&self.straight);
-                let target = self.piece(target.row(), false);
+                let target = loop {
+                    let op = self.random.pick(&self.straight);
+                    if !(self.short && operand_rules::is_load_address(op)) {
+                        break op.row();
+                    }
+                };
+                let fixed = operand_rules::second_byte_is_opcode(target);
+                let target = self.piece(target, false);
                 let number = s.execute.len();
                 s.execute.push(target);
-                let mut r1 = if self.random.chance(50) { 0 } else { self.random.below(16) };
+                let mut r1 = if fixed || self.random.chance(50) { 0 } else { self.random.below(16) };
                 if op == Op::EXRL {
                     s.pieces.push(Piece { text: op.text() | r1 << 52, target: Target::Execute(number) });
                 } else {
@@ -256,11 +288,12 @@ impl Generator {
                         r1 = 0;
                     }
                     self.clear_left_half(s, base);
-                    s.pieces.push(Piece {
-                        text: 0xC000_0000_0000_0000 | base << 52,
-                        target: Target::Execute(number),
-                    });
+                    s.pieces.push(Piece { text: 0xC000_0000_0000_0000 | base << 52, target: Target::Execute(number) });
                     s.pieces.push(Piece::plain(op.text() | r1 << 52 | base << 44));
+                }
+                if decode(target.text).is_some_and(operand_rules::may_go_on) {
+                    let again = Target::Piece(s.pieces.len() - 1);
+                    s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: again });
                 }
             }
             None => {
@@ -271,8 +304,9 @@ impl Generator {
                     s.pieces.push(Piece::plain(0x1900 << 48));
                 }
                 if operand_rules::is_bfp_comparison(op) {
-                    // BRC 1 to the next instruction.
-                    s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: Target::Piece(s.pieces.len() + 1) });
+                    // BRC 1 over a NOPR: QEMU executes no comparison whose condition code nobody looks at.
+                    s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: Target::Piece(s.pieces.len() + 2) });
+                    s.pieces.push(Piece::plain(0x0700 << 48));
                 }
                 if row.class == Class::VectorFp {
                     s.pieces.extend(clear_unpredictable(row, piece.text));
@@ -328,13 +362,14 @@ impl Generator {
         let layout = row.format.layout();
         let mut text = row.op.text();
         let addresses = operand_rules::address_registers(row.op);
+        let careful = self.careful;
         for operand in row.operands {
             let field = operand.field();
             let width = layout.width(field);
             let r = &mut self.random;
             let value = match *operand {
                 Operand::Gr(f) if addresses.contains(&f) => {
-                    if r.chance(96) {
+                    if careful || r.chance(96) {
                         r.pick(&[2u64, 4, 6, 8])
                     } else {
                         r.below(16)
@@ -349,14 +384,14 @@ impl Generator {
                     }
                 }
                 Operand::GrPair(_) => {
-                    if r.chance(97) {
+                    if careful || r.chance(97) {
                         r.below(8) * 2
                     } else {
                         r.below(16)
                     }
                 }
                 Operand::FrPair(_) => {
-                    if r.chance(97) {
+                    if careful || r.chance(97) {
                         r.pick(&[0u64, 1, 4, 5, 8, 9, 12, 13])
                     } else {
                         r.below(16)
@@ -364,11 +399,20 @@ impl Generator {
                 }
                 Operand::Fr(_) | Operand::Ar(_) | Operand::Cr(_) => r.below(16),
                 Operand::Vr(_) => r.below(32),
-                Operand::Mask(f) => mask(r, row, f),
-                Operand::Unsigned(_) | Operand::Signed(_) => values::integer(r),
+                Operand::Mask(f) => mask(r, row, f, careful),
+                Operand::Unsigned(_) | Operand::Signed(_) => match row.op {
+                    Op::VREP => r.below(if careful { 2 } else { 18 }),
+                    _ if let Some(valid) = operand_rules::valid_values(row.op, field)
+                        && (careful || r.chance(90)) =>
+                    {
+                        r.pick(valid)
+                    }
+                    Op::SVC => u64::from(super::record::END),
+                    _ => values::integer(r),
+                },
                 Operand::Relative(_) => 0,
                 Operand::Storage { displacement, middle, base } => {
-                    text = storage(r, row, text, [Some(displacement), middle, Some(base)]);
+                    text = storage(r, row, text, [Some(displacement), middle, Some(base)], careful);
                     continue;
                 }
             };
@@ -429,24 +473,39 @@ fn length(r: &mut Random) -> u64 {
     if r.chance(30) { length & 0xFF_FFFF | r.below(256) << 24 } else { length }
 }
 
-fn storage(r: &mut Random, row: &Row, mut text: u64, [displacement, middle, base]: [Option<FieldName>; 3]) -> u64 {
+fn storage(
+    r: &mut Random,
+    row: &Row,
+    mut text: u64,
+    [displacement, middle, base]: [Option<FieldName>; 3],
+    careful: bool,
+) -> u64 {
     let layout = row.format.layout();
     let (Some(d), Some(b)) = (displacement, base) else { return text };
     let long = layout.is_long_displacement(d);
     if operand_rules::is_number(row.op) {
         // Shift amounts and the like.
-        let value = if r.chance(80) { r.below(140) } else { r.below(4096) };
+        let value = match r.below(10) {
+            _ if row.op == Op::SRNMB => r.pick(&[0, 1, 2, 3, 7, 0, 1, 2, 3, 7, 4, 8]),
+            0 | 1 => r.below(4096),
+            2 | 3 => r.below(140),
+            _ if matches!(row.op, Op::VLGV | Op::VLVG) => r.below(4),
+            _ => r.below(70),
+        };
         text = layout.set(text, d, value);
         let base = if r.chance(75) { 0 } else { r.pick(&[11, 12, 14, 15]) };
         return layout.set(text, b, base);
     }
+    let aligned = operand_rules::needs_alignment(row.op) && r.chance(80);
     let base = match r.below(40) {
-        0 => 0,
-        1 => r.below(16),
+        0 if !careful => 0,
+        1 if !careful => r.below(16),
+        _ if aligned => r.pick(&[1, 13]),
         _ => r.pick(&POINTERS),
     };
     text = layout.set(text, b, base);
     let d_value = match r.below(20) {
+        _ if aligned => r.below(4) * 16,
         0..=8 => 0,
         9..=16 => r.below(48),
         17 => r.below(4096),
@@ -463,17 +522,21 @@ fn storage(r: &mut Random, row: &Row, mut text: u64, [displacement, middle, base
         },
         FieldName::V2 => r.below(32),
         FieldName::R1 | FieldName::R3 => r.pick(&[3u64, 5, 7, 9]),
-        _ if r.chance(70) => 0,
+        _ if aligned || r.chance(70) => 0,
+        _ if careful => 11,
         _ => r.pick(&[11u64, 11, 11, 0, 15]),
     };
     layout.set(text, x, value & ((1u64 << layout.width(x)) - 1))
 }
 
 /// A mask field: mostly a value that the instruction has.
-fn mask(r: &mut Random, row: &Row, f: FieldName) -> u64 {
+fn mask(r: &mut Random, row: &Row, f: FieldName, careful: bool) -> u64 {
     use FieldName::{M3, M4, M5, M6};
-    if r.chance(7) {
+    if !careful && r.chance(7) {
         return r.below(16);
+    }
+    if let Some(valid) = operand_rules::valid_values(row.op, f) {
+        return r.pick(valid);
     }
     match row.class {
         Class::VectorFp => {

@@ -20,8 +20,8 @@ impl Branch {
     pub fn of(op: Op) -> Option<Branch> {
         use Op::*;
         Some(match op {
-            BRC | BRCL | BRAS | BRASL | BRCT | BRCTG | BRCTH | BRXH | BRXLE | BRXHG | BRXLG | CRJ | CGRJ | CLRJ | CLGRJ
-            | CIJ | CGIJ | CLIJ | CLGIJ => Branch::Relative,
+            BRC | BRCL | BRAS | BRASL | BRCT | BRCTG | BRCTH | BRXH | BRXLE | BRXHG | BRXLG | CRJ | CGRJ | CLRJ
+            | CLGRJ | CIJ | CGIJ | CLIJ | CLGIJ => Branch::Relative,
             BCR | BCTR | BCTGR | BALR | BASR | BSM | BASSM => Branch::Register,
             BC | BCT | BCTG | BAL | BAS | BXH | BXLE | BXHG | BXLEG | CRB | CGRB | CLRB | CLGRB | CIB | CGIB | CLIB
             | CLGIB => Branch::Storage,
@@ -35,8 +35,8 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
     use FieldName::{R1, R2, R3};
     use Op::*;
     match op {
-        MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT | TRTO
-        | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
+        MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT
+        | TRTO | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
         MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
         CKSM | LURA | LURAG | CSP | CSPG | KIMD | KLMD | STURA | STURG => &[R2],
         TRTE | TRTRE => &[R1],
@@ -56,8 +56,29 @@ pub fn may_go_on(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
-        MVCLE | CLCLE | MVCLU | CLCLU | CKSM | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE
-            | TROO | TROT | TRTO | TRTT | CUSE | TRTE | TRTRE
+        MVCLE
+            | CLCLE
+            | MVCLU
+            | CLCLU
+            | CKSM
+            | MVST
+            | CLST
+            | SRST
+            | SRSTU
+            | CU12
+            | CU14
+            | CU21
+            | CU24
+            | CU41
+            | CU42
+            | TRE
+            | TROO
+            | TROT
+            | TRTO
+            | TRTT
+            | CUSE
+            | TRTE
+            | TRTRE
     )
 }
 
@@ -71,9 +92,54 @@ pub fn is_alone(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
-        LRA | LRAG | LRAY | LURA | LURAG | TPROT | LAE | LAEY | MVCP | MVCS | MVCOS | BIC | UNPK | UNPKA | UNPKU | PKA | PKU
-            | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | VFNMA | VFNMS | VMSL | STMH | LTEBR | LTDBR | LTXBR | MVST | MVCIN | CKSM
-            | TROO | TROT | TRTO | TRTT | SACF | CLST | MXDBR | MXDB | MVCLE | MVCLU | VSTRS
+        LRA | LRAG
+            | LRAY
+            | LURA
+            | LURAG
+            | TPROT
+            | LAE
+            | LAEY
+            | MVCP
+            | MVCS
+            | MVCOS
+            | BIC
+            | UNPK
+            | UNPKA
+            | UNPKU
+            | PKA
+            | PKU
+            | CU12
+            | CU14
+            | CU21
+            | CU24
+            | CU41
+            | CU42
+            | VFNMA
+            | VFNMS
+            | VMSL
+            | STMH
+            | LTEBR
+            | LTDBR
+            | LTXBR
+            | MVST
+            | MVCIN
+            | CKSM
+            | TROO
+            | TROT
+            | TRTO
+            | TRTT
+            | SACF
+            | CLST
+            | MXDBR
+            | MXDB
+            | MDEBR
+            | MDEB
+            | CLCLE
+            | CLCLU
+            | TRE
+            | MVCLE
+            | MVCLU
+            | VSTRS
     )
 }
 
@@ -88,14 +154,120 @@ pub fn is_load_address(op: Op) -> bool {
     matches!(op, Op::LA | Op::LAY | Op::LAE | Op::LAEY | Op::LARL)
 }
 
+/// Whether the storage operand must be aligned.
+pub fn needs_alignment(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        CS | CSY
+            | CSG
+            | CDS
+            | CDSY
+            | CDSG
+            | LAA
+            | LAAG
+            | LAAL
+            | LAALG
+            | LAN
+            | LANG
+            | LAO
+            | LAOG
+            | LAX
+            | LAXG
+            | LPD
+            | LPDG
+            | LPQ
+            | STPQ
+            | LAM
+            | LAMY
+            | STAM
+            | STAMY
+            | STCTL
+            | STCTG
+    )
+}
+
+/// What a mask or small immediate field may be, where the generator's usual choice would mostly be wrong.
+pub fn valid_values(op: Op, field: FieldName) -> Option<&'static [u64]> {
+    use FieldName::*;
+    use Op::*;
+    Some(match (op, field) {
+        (VISTR, M5) => &[0, 1],
+        (VFEE | VFENE, M5) => &[0, 1, 2, 3],
+        (VSTRS, M6) => &[0, 2],
+        (VAC | VACCC | VSBI | VSBCBI, M5) => &[4],
+        (VMSL, M5) => &[3],
+        (VFPSO, M5) => &[0, 1, 2],
+        (VFPSO, M4) | (WFC | WFK, M4) => &[0, 8],
+        (VFCE | VFCH | VFCHE, M6) => &[0, 1],
+        (VFCE | VFCH | VFCHE, M5) => &[0, 8, 4, 12],
+        (VSLD | VSRD, I4) => &[0, 1, 2, 3, 4, 5, 6, 7],
+        (VSLDB, I4) => &[0, 1, 2, 3, 4, 7, 8, 11, 15],
+        (LCBB, M3) => &[0, 1, 2, 3, 4, 5, 6],
+        (VSUM, M4) | (VLEG | VSTEG | VLEBRG | VSTEBRG | VGEG | VSCEG | VLEIG, M3) => &[0, 1],
+        (VLEF | VSTEF | VLEBRF | VSTEBRF | VGEF | VSCEF | VLEIF, M3) => &[0, 1, 2, 3],
+        (VSUMG, M4) => &[1, 2],
+        (VSUMQ, M4) => &[2, 3],
+        (VPK, M4) | (VPKS | VPKLS, M4) | (VLBR | VSTBR | VLBRREP | VLLEBRZ, M3) => &[1, 2, 3],
+        (VPKS | VPKLS, M5) => &[0, 1],
+        (VMLE | VMLO | VME | VMO | VML | VMH | VMLH | VSEG, M4) | (VSEG | VUPL | VUPH | VUPLL | VUPLH, M3) => {
+            &[0, 1, 2]
+        }
+        (VMAL | VMAH | VMALH | VMAE | VMAO | VMALE | VMALO, M5) => &[0, 1, 2],
+        (VLER | VSTER, M3) => &[1, 2, 3],
+        (VCEQ | VCH | VCHL, M5) => &[0, 1],
+        (VFLL | VFLR, M3) => &[2, 3, 3, 4],
+        (VFLL, M4) => &[0, 8],
+        (VPOPCT | VCLZ | VCTZ | VLC | VLP, M3) => &[0, 1, 2, 3],
+        _ => return None,
+    })
+}
+
+/// Whether its second byte is part of the operation code, so that EXECUTE had better not change it.
+pub fn second_byte_is_opcode(row: &Row) -> bool {
+    row.opcode.len() == 3 || row.opcode.len() == 4 && !row.opcode.contains('.')
+}
+
 /// Whether the storage operand's address is a number.
 pub fn is_number(op: Op) -> bool {
     use Op::*;
     matches!(
         op,
-        SLL | SRL | SLA | SRA | SLDL | SRDL | SLDA | SRDA | SLLG | SRLG | SLAG | SRAG | SLLK | SRLK | SLAK | SRAK | RLL
-            | RLLG | SRNM | SRNMB | SRNMT | VESL | VESRL | VESRA | VERLL | VLGV | VLVG | SPKA | MVCLE | CLCLE | MVCLU | CLCLU
-            | TCEB | TCDB | TCXB | ECAG
+        SLL | SRL
+            | SLA
+            | SRA
+            | SLDL
+            | SRDL
+            | SLDA
+            | SRDA
+            | SLLG
+            | SRLG
+            | SLAG
+            | SRAG
+            | SLLK
+            | SRLK
+            | SLAK
+            | SRAK
+            | RLL
+            | RLLG
+            | SRNM
+            | SRNMB
+            | SRNMT
+            | VESL
+            | VESRL
+            | VESRA
+            | VERLL
+            | VLGV
+            | VLVG
+            | SPKA
+            | MVCLE
+            | CLCLE
+            | MVCLU
+            | CLCLU
+            | TCEB
+            | TCDB
+            | TCXB
+            | ECAG
     )
 }
 

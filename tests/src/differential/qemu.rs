@@ -177,7 +177,11 @@ impl Qemu {
                     if std::env::var_os("SOFTSIE_DIFF_VERBOSE").is_some() {
                         let at = self.word(layout::INDEX) as usize;
                         let pieces: Vec<String> = batch.records.get(at).map_or_else(Vec::new, |r| {
-                            r.pieces.iter().chain(&r.execute).map(|p| softsie_isa::disassemble(p.text, 0).text().replace('\t', " ")).collect()
+                            r.pieces
+                                .iter()
+                                .chain(&r.execute)
+                                .map(|p| softsie_isa::disassemble(p.text, 0).text().replace('\t', " "))
+                                .collect()
                         });
                         eprintln!("QEMU lost record {at} ({ended:?}): {}", pieces.join("; "));
                     }

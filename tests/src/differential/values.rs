@@ -121,9 +121,14 @@ pub fn vector(r: &mut Random) -> u128 {
     }
 }
 
-/// An address that an operand may have; `mode` is the addressing mode's bits of the PSW.
-pub fn pointer(r: &mut Random, space: Space, mode: u64) -> u64 {
-    let address = plain_pointer(r);
+/// An address that an operand may have, when `careful` one that can be accessed; `mode` is the addressing mode's bits of the PSW.
+pub fn pointer(r: &mut Random, space: Space, mode: u64, careful: bool) -> u64 {
+    let address = match careful {
+        // With room to both sides.
+        true if r.chance(20) => layout::DATA + 0x1000 - r.below(40),
+        true => layout::DATA + 0x300 + (r.below(0x1800) & r.pick(&[!0, !15, !7])),
+        false => plain_pointer(r),
+    };
     if space != Space::Wrapping {
         return address;
     }
@@ -206,7 +211,9 @@ fn text(r: &mut Random, out: &mut Vec<u8>) {
             1 => 0x80 + r.below(0x780),
             2 => 0x800 + r.below(0xF800),
             3 => 0x1_0000 + r.below(0x10_0000),
-            4 => r.pick(&[0, 0x20, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xD800, 0xDC00, 0xDFFF, 0xFFFF, 0x10_FFFF, 0x11_0000]),
+            4 => r.pick(&[
+                0, 0x20, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xD800, 0xDC00, 0xDFFF, 0xFFFF, 0x10_FFFF, 0x11_0000,
+            ]),
             _ => u64::from(b'a') + r.below(26),
         } as u32;
         match (kind, char::from_u32(c)) {
