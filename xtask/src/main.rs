@@ -4,6 +4,7 @@
 mod apt;
 mod cpio;
 mod deb;
+mod diff;
 mod initramfs;
 mod linux;
 mod mirror;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Chore {
     /// Boot Debian's s390x kernel to a busybox shell, or run one command in it
     Linux(linux::Options),
+    /// Compare the interpreter with QEMU: the same random sequences on both
+    Diff(diff::Options),
     /// Run every check: format, lints, tests, and a boot of the real kernel
     Test(tests::Options),
 }
@@ -39,6 +42,7 @@ fn repository() -> PathBuf {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Linux(options) => linux::run(&repository(), &options),
+        Chore::Diff(options) => diff::run(&repository(), &options),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
     match outcome {

@@ -7,7 +7,7 @@ use softsie_isa::Op;
 
 use super::explained;
 use super::layout::{self, result};
-use super::record::{Outcome, Record};
+use super::record::{Outcome, Record, Target};
 
 /// Something that an outcome consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,19 +125,26 @@ impl<'a> Pair<'a> {
         let (places, _, _) = self.record.places();
         let at = |address: u64| {
             let at = address.wrapping_sub(self.record.start(self.index));
-            self.record.pieces.get(places.iter().position(|p| *p == at)?)
+            places[..places.len() - 1].iter().position(|p| *p == at)
         };
         let address = if nullified { o.psw_address() } else { o.psw_address().wrapping_sub(o.ilc()) };
         let piece = at(address).or_else(|| at(o.psw_address()))?;
-        softsie_isa::decode(self.effective(piece.text))
+        softsie_isa::decode(self.effective(piece))
     }
 
-    /// Of EXECUTE's text that of its target.
-    fn effective(&self, text: u64) -> u64 {
-        if matches!(softsie_isa::decode(text), Some(Op::EX | Op::EXRL)) && self.record.execute.len() == 1 {
-            return self.record.execute[0].text;
+    /// The text of a piece, of EXECUTE's text that of its target.
+    fn effective(&self, piece: usize) -> u64 {
+        let pieces = &self.record.pieces;
+        let target = match softsie_isa::decode(pieces[piece].text) {
+            Some(Op::EXRL) => pieces[piece].target,
+            // LARL before it has made its address.
+            Some(Op::EX) if piece > 0 => pieces[piece - 1].target,
+            _ => Target::None,
+        };
+        match target {
+            Target::Execute(n) => self.record.execute.get(n).map_or(0, |e| e.text),
+            _ => pieces[piece].text,
         }
-        text
     }
 
     /// All instructions of the record, EXECUTE targets included.

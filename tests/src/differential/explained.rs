@@ -34,13 +34,9 @@ pub fn excluded(op: Op) -> Option<&'static str> {
     let row = op.row();
     Some(match op {
         SCK | STCK | STCKE | STCKF | STPT | STCKC | ECTG | PTFF => "its result is the time",
-        STFLE | STFL | ECAG | STIDP | STAP | STSI | PTF | LPTEA | PFMF => "its result tells the configuration",
-        LPSW | LPSWE | LPSWEY | SSM | STOSM | STNSM | LCTL | LCTLG | SPX | SPT | SCKC | SCKPF | SPKA | LASP | LPP => {
-            "it changes the state that the driver relies on"
-        }
-        STURA | STURG | CSP | CSPG | TB | IPTE | IDTE | PTLB | CRDTE | RDP | ESSA => {
-            "it changes the driver's storage or tables"
-        }
+        STFL | ECAG | STIDP | STAP | STSI | PTF | LPTEA | PFMF => "its result tells the configuration",
+        LPSWEY | SPX | SCKPF | LASP => "it changes the state that the driver relies on",
+        TB | IPTE | IDTE | CRDTE | RDP | ESSA => "it changes the driver's storage or tables",
         ISKE | SSKE | RRBE | RRBM | IRBM | IVSK => {
             "storage keys and their reference bits are not reset between records"
         }
@@ -101,24 +97,6 @@ fn relative_operand(op: Op) -> bool {
 const COMPARE_BYTES: &[Op] = &[Op::CLM, Op::CLMY, Op::CLMH, Op::CLC];
 const LOAD_SEVERAL: &[Op] =
     &[Op::LM, Op::LMG, Op::LMY, Op::LMH, Op::LAM, Op::LAMY, Op::VLM, Op::ICM, Op::ICMY, Op::ICMH];
-const STORE_SEVERAL: &[Op] = &[
-    Op::STM,
-    Op::STMG,
-    Op::STMY,
-    Op::STMH,
-    Op::STAM,
-    Op::STAMY,
-    Op::STCTL,
-    Op::STCTG,
-    Op::PACK,
-    Op::UNPK,
-    Op::MVO,
-    Op::TR,
-    Op::TRE,
-    Op::STCM,
-    Op::STCMY,
-    Op::STCMH,
-];
 const UNTESTED: &[Op] = &[Op::MVCLE, Op::MVCLU, Op::MVST];
 const BY_KEY: &[Op] = &[Op::MVCP, Op::MVCS, Op::MVCOS];
 
@@ -135,6 +113,28 @@ fn registers_overlap(p: &Pair<'_>) -> bool {
     let reach = |n: usize| (p.record.gr[(n + 1) & 15] & 0xFFFF_FFFF).min(0x2000);
     let distance = p.record.gr[first].abs_diff(p.record.gr[second]) & 0xFF_FFFF;
     first == second || op == Op::MVST || distance < 4 * (reach(first) + reach(second))
+}
+
+/// The length in the register after R1 of an instruction alone in its record.
+fn length_of_first(p: &Pair<'_>) -> Option<u32> {
+    let piece = p.record.pieces.first()?;
+    let layout = decode(piece.text)?.row().format.layout();
+    let r1 = layout.get(piece.text, FieldName::R1) as usize;
+    Some(p.record.gr[(r1 + 1) & 15] as u32)
+}
+
+/// Whether the operands of an instruction alone in its record, given by base and displacement, are near each other.
+fn storage_overlaps(p: &Pair<'_>, reach: i64) -> bool {
+    let Some(piece) = p.record.pieces.first().filter(|_| p.record.execute.is_empty()) else { return true };
+    let Some(op) = decode(piece.text) else { return true };
+    let layout = op.row().format.layout();
+    let address = |b: FieldName, d: FieldName| {
+        let b = layout.get(piece.text, b) as usize;
+        if b == 0 { 0 } else { p.record.gr[b] }.wrapping_add(layout.get(piece.text, d))
+    };
+    use FieldName::{B1, B2, D1, D2};
+    let distance = address(B1, D1).wrapping_sub(address(B2, D2)) as i64;
+    (distance & 0xFF_FFFF).min(distance.wrapping_neg() & 0xFF_FFFF) <= reach
 }
 
 /// All explained differences.
@@ -238,13 +238,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "address into the rightmost word",
         verdict: Verdict::Qemu,
-        reason: "LOAD ADDRESS and its relatives, and TRANSLATE EXTENDED, leave bits 0 to 31 of R1 alone in the 24- and 31-bit modes (chapter 7); QEMU \
+        reason: "LOAD ADDRESS and its relatives, and instructions that update addresses, leave bits 0 to 31 alone in the 24- and 31-bit modes (chapter 7); QEMU \
                  sets them to zero",
         applies: |p, f| match f {
             Field::Gr(n) => {
                 short_addresses(p)
                     && p.softsie.gr(n) as u32 == p.qemu.gr(n) as u32
-                    && (p.ops().any(operand_rules::is_load_address) || p.has(&[Op::LRA, Op::LRAY, Op::TRE]))
+                    && (p.ops().any(operand_rules::is_load_address) || p.has(&[Op::LRA, Op::LRAY, Op::TRE, Op::CLST]))
             }
             _ => false,
         },
@@ -331,7 +331,11 @@ pub const RULES: &[Rule] = &[
         name: "overlapping operands of PACK and UNPACK ASCII and UNICODE",
         verdict: Verdict::Unpredictable,
         reason: "If the operands overlap, the result is unpredictable (chapter 7)",
-        applies: |p, f| matches!(f, Field::Data(_) | Field::Cc) && p.has(&[Op::UNPKA, Op::UNPKU, Op::PKA, Op::PKU]),
+        applies: |p, f| {
+            matches!(f, Field::Data(_) | Field::Cc)
+                && p.has(&[Op::UNPKA, Op::UNPKU, Op::PKA, Op::PKU])
+                && storage_overlaps(p, 256)
+        },
     },
     Rule {
         name: "digits of UNPK",
@@ -344,7 +348,7 @@ pub const RULES: &[Rule] = &[
         name: "overlapping operands of moves between spaces",
         verdict: Verdict::Unpredictable,
         reason: "Results are unpredictable when the operands overlap in real storage (chapter 10)",
-        applies: |p, f| matches!(f, Field::Data(_)) && p.has(BY_KEY),
+        applies: |p, f| matches!(f, Field::Data(_)) && p.has(BY_KEY) && storage_overlaps(p, 4096),
     },
     Rule {
         name: "access keys",
@@ -372,10 +376,10 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "alignment of LOAD USING REAL ADDRESS",
+        name: "alignment of real addresses",
         verdict: Verdict::Qemu,
         reason: "The address must be a multiple of four or eight: specification exception (chapter 10)",
-        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::LURA, Op::LURAG]),
+        applies: |p, _| only_softsie(p, 6) && softsie_in(p, &[Op::LURA, Op::LURAG, Op::STURA, Op::STURG]),
     },
     Rule {
         name: "access register of LOAD ADDRESS EXTENDED",
@@ -394,10 +398,9 @@ pub const RULES: &[Rule] = &[
         name: "TRANSLATE of no characters",
         verdict: Verdict::Qemu,
         reason: "With a length of zero TRANSLATE ONE TO ONE and its relatives access nothing and set CC 0 (chapter 7); QEMU \
-                 fetches a character",
-        applies: |p, f| {
-            is_access(p.qemu.program()) && qemu_in(p, TRANSLATE) && !softsie_in(p, TRANSLATE)
-                || f == Field::Cc && p.has(TRANSLATE) && [p.softsie.cc(), p.qemu.cc()] == [0, 1]
+                 translates a character",
+        applies: |p, _| {
+            p.has(TRANSLATE) && length_of_first(p) == Some(0) || qemu_in(p, TRANSLATE) && !softsie_in(p, TRANSLATE)
         },
     },
     Rule {
@@ -427,7 +430,12 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "An instruction that an access exception nullifies or suppresses has stored nothing (chapter 5, Types of \
                  Instruction Ending); QEMU has stored the first registers or bytes",
-        applies: |p, f| matches!(f, Field::Data(_)) && is_access(p.softsie.program()) && softsie_in(p, STORE_SEVERAL),
+        applies: |p, f| {
+            matches!(f, Field::Data(_))
+                && is_access(p.softsie.program())
+                && is_access(p.qemu.program())
+                && p.ended_by(p.softsie) == p.ended_by(p.qemu)
+        },
     },
     Rule {
         name: "loads before an exception",
@@ -480,7 +488,7 @@ pub const RULES: &[Rule] = &[
         name: "overlapping operands of MOVE INVERSE",
         verdict: Verdict::Unpredictable,
         reason: "Results are unpredictable when the operands overlap by more than one byte (chapter 7)",
-        applies: |p, _| p.has(&[Op::MVCIN]),
+        applies: |p, _| p.has(&[Op::MVCIN]) && storage_overlaps(p, 512),
     },
     Rule {
         name: "STORE MULTIPLE HIGH",
@@ -529,7 +537,8 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "With the underflow mask one a tiny result traps although it is exact (chapter 19); QEMU does not see it",
         applies: |p, _| {
-            only_softsie(p, 7) && p.softsie.dxc() & 0xF8 == 0x10 || only_softsie(p, 0x1B) && p.softsie.dxc() & 0xF == 4
+            p.softsie.program() == 7 && p.softsie.dxc() & 0xF8 == 0x10 && !(trap(p) && p.qemu.dxc() & 0xF8 == 0x10)
+                || p.softsie.program() == 0x1B && p.softsie.dxc() & 0xF == 4
         },
     },
     Rule {
@@ -582,14 +591,61 @@ pub const RULES: &[Rule] = &[
         reason: "VECTOR FP NEGATIVE MULTIPLY AND ADD and SUBTRACT negate the rounded sum (chapter 24; LLVM makes them of a \
                  negated fused operation under dynamic rounding); QEMU rounds the negated sum",
         applies: |p, f| {
-            matches!(f, Field::Vr(_)) && p.has(&[Op::VFNMA, Op::VFNMS]) && !matches!(p.record.fpc & 7, 0 | 1)
+            matches!(f, Field::Vr(_) | Field::Fpc)
+                && p.has(&[Op::VFNMA, Op::VFNMS])
+                && !matches!(p.record.fpc & 7, 0 | 1)
         },
+    },
+    Rule {
+        name: "first digit of PACK ASCII and UNICODE",
+        verdict: Verdict::Qemu,
+        reason: "Every digit of the second operand counts (chapter 7); QEMU leaves out the leftmost, and its access exceptions",
+        applies: |p, _| p.has(&[Op::PKA, Op::PKU]),
+    },
+    Rule {
+        name: "invalid digits of large decimal numbers",
+        verdict: Verdict::Qemu,
+        reason: "Invalid codes of CONVERT TO BINARY are a data exception whatever the size of the number (chapter 7); QEMU finds \
+                 it too large first",
+        applies: |p, _| {
+            p.softsie.program() == 7 && p.qemu.program() == 9 && softsie_in(p, &[Op::CVB, Op::CVBY, Op::CVBG])
+        },
+    },
+    Rule {
+        name: "authority of MOVE PAGE",
+        verdict: Verdict::Qemu,
+        reason: "A key in general register 0 that the problem state may not use: privileged-operation exception before access \
+                 exceptions (chapter 7)",
+        applies: |p, _| only_softsie(p, 2) && softsie_in(p, &[Op::MVPG]),
     },
     Rule {
         name: "additional registers of LXR",
         verdict: Verdict::Qemu,
         reason: "Registers other than 0, 2, 4 and 6 need the AFP-register control (chapter 9): data exception; QEMU does not look",
         applies: |p, _| only_softsie(p, 7) && p.softsie.dxc() == 1 && softsie_in(p, &[Op::LXR]),
+    },
+    Rule {
+        name: "selection from all ones",
+        verdict: Verdict::Qemu,
+        reason: "VECTOR SELECT takes each bit from V2 or V3 (chapter 21); QEMU gives all ones when it knows V3 to be that",
+        applies: |p, f| {
+            matches!(f, Field::Vr(_)) && p.has(&[Op::VSEL]) && p.has(&[Op::VREPI, Op::VGM, Op::VGBM, Op::VCEQ])
+        },
+    },
+    Rule {
+        name: "SET PSW KEY FROM ADDRESS in the problem state",
+        verdict: Verdict::Qemu,
+        reason: "Allowed for the keys of the PSW-key mask (chapter 10); QEMU takes it for privileged",
+        applies: |p, _| p.qemu.program() == 2 && qemu_in(p, &[Op::SPKA]),
+    },
+    Rule {
+        name: "LOAD CONTROL of the operand's own space",
+        verdict: Verdict::Qemu,
+        reason: "The operand is fetched before any register changes, and the next instruction in the new space (chapter 10); \
+                 QEMU goes on fetching operands in the new and instructions in the old one",
+        applies: |p, _| {
+            p.has(&[Op::LCTL, Op::LCTLG]) && (is_access(p.softsie.program()) || is_access(p.qemu.program()))
+        },
     },
     Rule {
         name: "length of VECTOR STRING SEARCH",

@@ -33,6 +33,10 @@ pub struct Generator {
     careful: bool,
     /// About how many instructions it has.
     units: u64,
+    /// Whether it has an instruction that stores by real address.
+    real_addresses: bool,
+    /// What register 14 must hold for its LOAD PSW.
+    psw_mask: Option<u64>,
 }
 
 /// A part of a sequence that branches may have as target.
@@ -60,6 +64,8 @@ impl Generator {
             short: false,
             careful: false,
             units: 1,
+            real_addresses: false,
+            psw_mask: None,
         }
     }
 
@@ -82,11 +88,6 @@ impl Generator {
     }
 
     fn record(&mut self) -> Record {
-        let space = match self.random.below(10) {
-            0 => Space::Wrapping,
-            1 | 2 => Space::Protected,
-            _ => Space::Plain,
-        };
         let mode = match self.random.below(10) {
             0 => 0,
             1 | 2 => 1u64 << 31,
@@ -95,6 +96,13 @@ impl Generator {
         self.short = mode >> 32 == 0;
         let (pieces, execute) = self.sequence();
         let r = &mut self.random;
+        let space = match r.below(10) {
+            // Real addresses are those of the data area in the other spaces only.
+            _ if self.real_addresses => Space::Plain,
+            0 => Space::Wrapping,
+            1 | 2 => Space::Protected,
+            _ => Space::Plain,
+        };
         let mut gr: [u64; 16] = std::array::from_fn(|_| values::integer(r));
         for n in POINTERS {
             if r.chance(92) {
@@ -143,6 +151,9 @@ impl Generator {
         }
         if r.chance(10) {
             fpc |= (r.below(256) as u32) << 8;
+        }
+        if let Some(mask) = self.psw_mask {
+            gr[14] = mask;
         }
         let mut cr = [0u64; 16];
         // AFP registers, vectors, secondary-space control, and whatever an initial reset leaves.
@@ -196,6 +207,7 @@ impl Generator {
             _ => 6 + self.random.below(25),
         };
         self.units = units;
+        (self.real_addresses, self.psw_mask) = (false, None);
         self.careful = units > 3 && self.random.chance(85);
         let mut s = Sequence { pieces: Vec::new(), execute: Vec::new(), units: Vec::new(), open: Vec::new() };
         let mut made = 0;
@@ -208,8 +220,6 @@ impl Generator {
                 if units == 1 || !(self.short && operand_rules::is_load_address(op)) {
                     self.unit(&mut s, op, false);
                 }
-                // Addresses may have become short.
-                self.short |= matches!(op, Op::SAM24 | Op::SAM31);
                 made += 1;
             }
         }
@@ -227,7 +237,7 @@ impl Generator {
         for _ in 0..body {
             let op = self.random.pick(&self.straight);
             // A range of registers would often have the counter in it.
-            if !operand_rules::is_multiple(op) && !(self.short && operand_rules::is_load_address(op)) {
+            if !(operand_rules::is_multiple(op) || self.short && operand_rules::is_load_address(op)) {
                 self.unit(s, op, true);
             }
         }
@@ -238,6 +248,8 @@ impl Generator {
     /// One instruction with what it needs.
     fn unit(&mut self, s: &mut Sequence, op: Op, in_loop: bool) {
         let row = op.row();
+        // Addresses may become short.
+        self.short |= matches!(op, Op::SAM24 | Op::SAM31);
         match Branch::of(op) {
             Some(Branch::Relative) => {
                 let text = self.text(row, in_loop);
@@ -266,12 +278,23 @@ impl Generator {
                 }
                 self.clear_left_half(s, base);
                 s.forward(self.random.below(3), 0xC000_0000_0000_0000 | base << 52);
+                if self.random.chance(2) {
+                    // AGHI: an odd address.
+                    s.pieces.push(Piece::plain(0xA70B_0001 << 32 | base << 52));
+                }
                 s.pieces.push(Piece::plain(text));
             }
+            None if op == Op::EXRL && self.random.chance(2) => {
+                // An EXECUTE of an EXECUTE.
+                s.execute.push(Piece::plain(self.random.pick(&[0x4400 << 48, 0xC600 << 48])));
+                s.pieces.push(Piece { text: op.text(), target: Target::Execute(s.execute.len() - 1) });
+            }
+            None if matches!(op, Op::LPSW | Op::LPSWE) => self.load_psw(s, op),
             None if op == Op::EXRL || op == Op::EX => {
                 let target = loop {
                     let op = self.random.pick(&self.straight);
                     if !(self.short && operand_rules::is_load_address(op)) {
+                        self.short |= matches!(op, Op::SAM24 | Op::SAM31);
                         break op.row();
                     }
                 };
@@ -297,6 +320,9 @@ impl Generator {
                 }
             }
             None => {
+                if operand_rules::uses_real(op) {
+                    (self.real_addresses, self.careful) = (true, true);
+                }
                 let piece = self.piece(row, in_loop);
                 s.pieces.push(piece);
                 if op == Op::TR {
@@ -318,6 +344,36 @@ impl Generator {
                 }
             }
         }
+    }
+
+    /// A PSW that leads to the next unit, most of it as it should be, stored and loaded.
+    fn load_psw(&mut self, s: &mut Sequence, op: Op) {
+        const ADDRESS: u64 = 15;
+        self.careful = true;
+        let r = &mut self.random;
+        let mut mask = 1 << 58 | r.below(2) << 48 | r.below(16) << 40 | r.below(4) << 44 | 3 << 31;
+        for _ in 0..r.below(3) {
+            // Not the wait state, nor program-event recording.
+            let bit = r.below(64);
+            if !matches!(bit, 49 | 62) {
+                mask ^= 1 << bit;
+            }
+        }
+        self.clear_left_half(s, ADDRESS);
+        s.forward(0, 0xC000_0000_0000_0000 | ADDRESS << 52);
+        if self.random.chance(5) {
+            s.pieces.push(Piece::plain(0xA70B_0001 << 32 | ADDRESS << 52));
+        }
+        if op == Op::LPSW {
+            // Bit 12 is one in the short format; the address is or-ed in.
+            self.psw_mask = Some((mask & !0x7FFF_FFFF) ^ 1 << 51);
+            s.pieces.push(Piece::plain(0xB981_00EF << 32));
+            s.pieces.push(Piece::plain(0xE3E0_D000_0024 << 16));
+        } else {
+            self.psw_mask = Some(mask);
+            s.pieces.push(Piece::plain(0xEBEF_D000_0024 << 16));
+        }
+        s.pieces.push(Piece::plain(op.text() | 0xD << 44));
     }
 
     /// IIHF before a LARL, where QEMU clears what should stay.

@@ -167,13 +167,15 @@ pub fn build_tables(storage: &mut [u8]) {
             put(entry(page), page | PAGE_PROTECTED);
         }
         put(entry(READ_ONLY), READ_ONLY | PAGE_PROTECTED);
-        put(entry(DATA), DATA);
-        put(entry(DATA + 4096), DATA + 4096 | if space == 2 { PAGE_PROTECTED } else { 0 });
         if space == 0 {
+            // Elsewhere only, so that no operand has two addresses.
             put(entry(0), DATA);
             put(entry(0xFF_F000), DATA + 4096);
             put(pages + TOP_OF_2G + 255 * 8, DATA + 4096);
             put(pages + TOP + 255 * 8, DATA + 4096);
+            continue;
         }
+        put(entry(DATA), DATA);
+        put(entry(DATA + 4096), (DATA + 4096) | if space == 2 { PAGE_PROTECTED } else { 0 });
     }
 }

@@ -74,8 +74,8 @@ pub fn minimise(
             match kept[n].iter().position(|k| *k) {
                 None => finished[n] = true,
                 Some(_)
-                    if both[n][0] && combined[n][0].record != case.record
-                        || both[n][0] && combined[n][0].background != case.background =>
+                    if both[n][0]
+                        && (combined[n][0].record != case.record || combined[n][0].background != case.background) =>
                 {
                     *case = combined[n][0].clone();
                 }

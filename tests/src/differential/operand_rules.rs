@@ -38,7 +38,7 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
         MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT
         | TRTO | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
         MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
-        CKSM | LURA | LURAG | CSP | CSPG | KIMD | KLMD | STURA | STURG => &[R2],
+        CKSM | LURA | LURAG | CSP | CSPG | STURA | STURG => &[R2],
         TRTE | TRTRE => &[R1],
         _ => &[],
     }
@@ -54,32 +54,11 @@ pub fn storage_operands(op: Op) -> usize {
 /// Whether CC 3 means that the instruction is to be executed again.
 pub fn may_go_on(op: Op) -> bool {
     use Op::*;
-    matches!(
-        op,
-        MVCLE
-            | CLCLE
-            | MVCLU
-            | CLCLU
-            | CKSM
-            | MVST
-            | CLST
-            | SRST
-            | SRSTU
-            | CU12
-            | CU14
-            | CU21
-            | CU24
-            | CU41
-            | CU42
-            | TRE
-            | TROO
-            | TROT
-            | TRTO
-            | TRTT
-            | CUSE
-            | TRTE
-            | TRTRE
-    )
+    const OPS: &[Op] = &[
+        MVCLE, CLCLE, MVCLU, CLCLU, CKSM, MVST, CLST, SRST, SRSTU, CU12, CU14, CU21, CU24, CU41, CU42, TRE, TROO, TROT,
+        TRTO, TRTT, CUSE, TRTE, TRTRE,
+    ];
+    OPS.contains(&op)
 }
 
 /// Whether the instruction may stop in the middle: how far it came when an exception ends it is not determined.
@@ -90,63 +69,24 @@ pub fn is_interruptible(op: Op) -> bool {
 /// Whether it is in a sequence only alone: what QEMU does wrong with it, or what is not determined, would spoil the rest.
 pub fn is_alone(op: Op) -> bool {
     use Op::*;
-    matches!(
-        op,
-        LRA | LRAG
-            | LRAY
-            | LURA
-            | LURAG
-            | TPROT
-            | LAE
-            | LAEY
-            | MVCP
-            | MVCS
-            | MVCOS
-            | BIC
-            | UNPK
-            | UNPKA
-            | UNPKU
-            | PKA
-            | PKU
-            | CU12
-            | CU14
-            | CU21
-            | CU24
-            | CU41
-            | CU42
-            | VFNMA
-            | VFNMS
-            | VMSL
-            | STMH
-            | LTEBR
-            | LTDBR
-            | LTXBR
-            | MVST
-            | MVCIN
-            | CKSM
-            | TROO
-            | TROT
-            | TRTO
-            | TRTT
-            | SACF
-            | CLST
-            | MXDBR
-            | MXDB
-            | MDEBR
-            | MDEB
-            | CLCLE
-            | CLCLU
-            | TRE
-            | MVCLE
-            | MVCLU
-            | VSTRS
-    )
+    const OPS: &[Op] = &[
+        LRA, LRAG, LRAY, LURA, LURAG, TPROT, LAE, LAEY, MVCP, MVCS, MVCOS, BIC, UNPK, UNPKA, UNPKU, PKA, PKU, CU12,
+        CU14, CU21, CU24, CU41, CU42, VFNMA, VFNMS, VMSL, STMH, LTEBR, LTDBR, LTXBR, MVST, MVCIN, CKSM, TROO, TROT,
+        TRTO, TRTT, SACF, CLST, MXDBR, MXDB, MDEBR, MDEB, CLCLE, CLCLU, TRE, MVCLE, MVCLU, VSTRS, MVPG, LPSW, LPSWE,
+        SSM, STNSM, STOSM, SPKA, LCTL, LCTLG, STURA, STURG, CSP, CSPG, PTLB, LPP, SCKC, SPT,
+    ];
+    OPS.contains(&op)
 }
 
 /// Whether it compares BFP numbers: QEMU does not execute it when nobody looks at the condition code.
 pub fn is_bfp_comparison(op: Op) -> bool {
     use Op::*;
     matches!(op, CEBR | CDBR | CXBR | CEB | CDB | KEBR | KDBR | KXBR | KEB | KDB | WFC | WFK | TCEB | TCDB | TCXB)
+}
+
+/// Whether an operand has a real address.
+pub fn uses_real(op: Op) -> bool {
+    matches!(op, Op::STURA | Op::STURG | Op::CSP | Op::CSPG | Op::LURA | Op::LURAG)
 }
 
 /// Whether in the 24- and 31-bit modes it puts an address into a register whose left half stays.
@@ -157,34 +97,11 @@ pub fn is_load_address(op: Op) -> bool {
 /// Whether the storage operand must be aligned.
 pub fn needs_alignment(op: Op) -> bool {
     use Op::*;
-    matches!(
-        op,
-        CS | CSY
-            | CSG
-            | CDS
-            | CDSY
-            | CDSG
-            | LAA
-            | LAAG
-            | LAAL
-            | LAALG
-            | LAN
-            | LANG
-            | LAO
-            | LAOG
-            | LAX
-            | LAXG
-            | LPD
-            | LPDG
-            | LPQ
-            | STPQ
-            | LAM
-            | LAMY
-            | STAM
-            | STAMY
-            | STCTL
-            | STCTG
-    )
+    const OPS: &[Op] = &[
+        CS, CSY, CSG, CDS, CDSY, CDSG, LAA, LAAG, LAAL, LAALG, LAN, LANG, LAO, LAOG, LAX, LAXG, LPD, LPDG, LPQ, STPQ,
+        LAM, LAMY, STAM, STAMY, STCTL, STCTG,
+    ];
+    OPS.contains(&op)
 }
 
 /// What a mask or small immediate field may be, where the generator's usual choice would mostly be wrong.
@@ -217,7 +134,9 @@ pub fn valid_values(op: Op, field: FieldName) -> Option<&'static [u64]> {
         (VLER | VSTER, M3) => &[1, 2, 3],
         (VCEQ | VCH | VCHL, M5) => &[0, 1],
         (VFLL | VFLR, M3) => &[2, 3, 3, 4],
-        (VFLL, M4) => &[0, 8],
+        (VFLL | VFSQ, M4) | (VFA | VFS | VFM | VFD | VFMA | VFMS | VFNMA | VFNMS | VFTCI | VFMAX | VFMIN, M5) => {
+            &[0, 8]
+        }
         (VPOPCT | VCLZ | VCTZ | VLC | VLP, M3) => &[0, 1, 2, 3],
         _ => return None,
     })
@@ -231,53 +150,19 @@ pub fn second_byte_is_opcode(row: &Row) -> bool {
 /// Whether the storage operand's address is a number.
 pub fn is_number(op: Op) -> bool {
     use Op::*;
-    matches!(
-        op,
-        SLL | SRL
-            | SLA
-            | SRA
-            | SLDL
-            | SRDL
-            | SLDA
-            | SRDA
-            | SLLG
-            | SRLG
-            | SLAG
-            | SRAG
-            | SLLK
-            | SRLK
-            | SLAK
-            | SRAK
-            | RLL
-            | RLLG
-            | SRNM
-            | SRNMB
-            | SRNMT
-            | VESL
-            | VESRL
-            | VESRA
-            | VERLL
-            | VLGV
-            | VLVG
-            | SPKA
-            | MVCLE
-            | CLCLE
-            | MVCLU
-            | CLCLU
-            | TCEB
-            | TCDB
-            | TCXB
-            | ECAG
-    )
+    const OPS: &[Op] = &[
+        SLL, SRL, SLA, SRA, SLDL, SRDL, SLDA, SRDA, SLLG, SRLG, SLAG, SRAG, SLLK, SRLK, SLAK, SRAK, RLL, RLLG, SRNM,
+        SRNMB, SRNMT, VESL, VESRL, VESRA, VERLL, VLGV, VLVG, SPKA, MVCLE, CLCLE, MVCLU, CLCLU, TCEB, TCDB, TCXB, ECAG,
+    ];
+    OPS.contains(&op)
 }
 
 /// Whether it loads or stores a range of registers.
 pub fn is_multiple(op: Op) -> bool {
     use Op::*;
-    matches!(
-        op,
-        LM | LMG | LMH | LMY | LAM | LAMY | STM | STMG | STMH | STMY | STAM | STAMY | VLM | VSTM | STCTL | STCTG | LMD
-    )
+    const OPS: &[Op] =
+        &[LM, LMG, LMH, LMY, LAM, LAMY, STM, STMG, STMH, STMY, STAM, STAMY, VLM, VSTM, STCTL, STCTG, LMD];
+    OPS.contains(&op)
 }
 
 /// Whether a general register is named by an operand, or may be in a range that is.

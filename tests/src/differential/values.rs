@@ -34,7 +34,7 @@ pub fn short(r: &mut Random) -> u32 {
     sign | match r.below(12) {
         0 => 0,
         1 => 0x7F80_0000,
-        2 => 0x7FC0_0000 | (r.bits() as u32 & 0x3F_FFFF) * r.below(2) as u32,
+        2 => 0x7FC0_0000 | ((r.bits() as u32 & 0x3F_FFFF) * r.below(2) as u32),
         3 => 0x7F80_0001 + (r.bits() as u32 & 0x1F_FFFF) * r.below(2) as u32,
         4 => r.pick(&[1, 0x7F_FFFF, 0x80_0000, 0x7F7F_FFFF, 0x7F7F_FFFE, 0x80_0001]),
         5 => r.bits() as u32 & 0x7F_FFFF,
@@ -55,8 +55,8 @@ pub fn long(r: &mut Random) -> u64 {
     sign | match r.below(13) {
         0 => 0,
         1 => 0x7FF << 52,
-        2 => 0x7FF8 << 48 | (fraction >> 1) * r.below(2),
-        3 => 0x7FF << 52 | 1 | (fraction >> 1) * r.below(2),
+        2 => (0x7FF8 << 48) | ((fraction >> 1) * r.below(2)),
+        3 => (0x7FF << 52) | 1 | ((fraction >> 1) * r.below(2)),
         4 => r.pick(&[1, 0xF_FFFF_FFFF_FFFF, 1 << 52, 0x7FEF_FFFF_FFFF_FFFF, 1 << 52 | 1]),
         5 => fraction >> r.below(52),
         6 => r.pick(&[0x3FF0 << 48, 0x4000 << 48, 0x3FE0 << 48, 0x3FEF_FFFF_FFFF_FFFF, 0x3FF0_0000_0000_0001]),
@@ -83,8 +83,8 @@ pub fn extended(r: &mut Random) -> u128 {
     sign | match r.below(10) {
         0 => 0,
         1 => biased(0x7FFF),
-        2 => biased(0x7FFF) | 1 << 111 | fraction * u128::from(r.below(2)) >> 1,
-        3 => biased(0x7FFF) | 1 | fraction * u128::from(r.below(2)) >> 1,
+        2 => biased(0x7FFF) | (1 << 111) | ((fraction * u128::from(r.below(2))) >> 1),
+        3 => biased(0x7FFF) | 1 | ((fraction * u128::from(r.below(2))) >> 1),
         4 => r.pick(&[1, (1 << 112) - 1, 1 << 112, (0x7FFF << 112) - 1]),
         5 => sparse,
         6 => biased(16383 - 3 + r.below(140)) | sparse,
@@ -175,7 +175,7 @@ pub fn background(r: &mut Random, size: usize) -> Vec<u8> {
         match r.below(8) {
             0 => {
                 let fill = r.pick(&[0u8, 0, b'a', 0xFF, b'0', 0x40]);
-                out.extend(vec![fill; 16 + r.below(400) as usize & !15]);
+                out.extend(vec![fill; (16 + r.below(400) as usize) & !15]);
             }
             1 => packed(r, &mut out),
             2 => text(r, &mut out),
@@ -225,7 +225,7 @@ fn text(r: &mut Random, out: &mut Vec<u8>) {
             _ => {}
         }
     }
-    while out.len() % 16 != 0 {
+    while !out.len().is_multiple_of(16) {
         out.push(r.pick(&[0, b' ', 0xC1, b'x']));
     }
 }

@@ -1,0 +1,59 @@
+//! The comparison with QEMU: builds the program of `tests` that does it, optimised, and runs it.
+//! Described in `docs/differential.md`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+/// Options of `cargo xtask diff`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// How many sequences to compare
+    #[arg(long, default_value_t = 100_000)]
+    sequences: u64,
+    /// Seed of the random numbers; the same seed gives the same sequences
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only instructions of this class (general, bfp, vector-fp, …)
+    #[arg(long)]
+    class: Option<String>,
+    /// Only these instructions (mnemonics, comma between)
+    #[arg(long)]
+    only: Option<String>,
+    /// The QEMU to compare with, instead of the installed qemu-system-s390x
+    #[arg(long, value_name = "PATH")]
+    qemu: Option<PathBuf>,
+    /// Folder for case files of differences; they are printed when it is not given
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Print how often each instruction occurred
+    #[arg(long)]
+    rounds: bool,
+}
+
+/// Runs it; the status is 1 when there was a difference without explanation.
+pub fn run(repository: &Path, options: &Options) -> Result<u8> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(repository);
+    command.args(["run", "--release", "--quiet", "--package", "softsie-tests", "--bin", "diff", "--"]);
+    command.args(["--sequences", &options.sequences.to_string(), "--seed", &options.seed.to_string()]);
+    for (name, value) in [("--class", &options.class), ("--only", &options.only)] {
+        if let Some(value) = value {
+            command.args([name, value]);
+        }
+    }
+    for (name, value) in [("--qemu", &options.qemu), ("--folder", &options.folder)] {
+        if let Some(value) = value {
+            // Relative to where the user is, not to the repository.
+            let value = if value.components().count() > 1 { std::path::absolute(value)? } else { value.clone() };
+            command.arg(name).arg(value);
+        }
+    }
+    if options.rounds {
+        command.arg("--rounds");
+    }
+    let status = command.status().context("cannot run cargo")?;
+    Ok(status.code().map_or(2, |code| code as u8))
+}
