@@ -132,6 +132,7 @@ impl Campaign {
                 pieces: vec![Piece { text, target: Target::Piece(1) }],
                 execute: Vec::new(),
                 offset: 0,
+                in_data: false,
                 gr: std::array::from_fn(|n| match n {
                     0 if text == STFLE => 3,
                     2 if text == STFLE => layout::DATA,

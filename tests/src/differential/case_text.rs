@@ -38,7 +38,7 @@ pub fn text(case: &Case, pair: &Pair<'_>, seed: u64) -> String {
     let _ = writeln!(out, "# seed {seed:x}; expected values are QEMU's: judge them by the Principles of Operation");
     let code = r.code(pair.index);
     let op = r.pieces.first().and_then(|p| decode(p.text)).map_or("?", Op::mnemonic);
-    let single = r.pieces.len() == 1 && r.execute.is_empty();
+    let single = r.pieces.len() == 1 && r.execute.is_empty() && !r.in_data;
     let comment = if single { "" } else { "# " };
     let _ = writeln!(out, "{comment}case {op} result: found by comparison");
     if single {
@@ -47,7 +47,7 @@ pub fn text(case: &Case, pair: &Pair<'_>, seed: u64) -> String {
         for line in instructions(pair) {
             let _ = writeln!(out, "#   {line}");
         }
-        let _ = writeln!(out, "#   text {}", hex(&code));
+        let _ = writeln!(out, "#   text {} at {:x}", hex(&code), r.start(pair.index));
     }
     let line = |out: &mut String, word: &str, settings: &[String]| {
         if !settings.is_empty() {

@@ -81,9 +81,30 @@ impl Generator {
     /// A batch of `count` records.
     pub fn batch(&mut self, count: usize) -> Batch {
         let r = &mut self.random;
-        let backgrounds = (0..BACKGROUNDS).map(|_| values::background(r, DATA_SIZE)).collect();
+        let mut backgrounds: Vec<Vec<u8>> = (0..BACKGROUNDS).map(|_| values::background(r, DATA_SIZE)).collect();
         let read_only = values::background(r, 0x1000);
-        let records = (0..count.min(BATCH_LIMIT)).map(|_| self.record()).collect();
+        let mut records: Vec<Record> = (0..count.min(BATCH_LIMIT)).map(|_| self.record()).collect();
+        for record in &mut records {
+            // Code among the operands, some of it beyond the end of what is mapped.
+            let mapped = record.cr[1] != Space::Wrapping.asce();
+            if mapped && backgrounds.len() < layout::BACKGROUND_LIMIT && self.random.chance(5) {
+                let length = record.places().2;
+                record.in_data = true;
+                record.offset = match self.random.below(8) {
+                    0 => DATA_SIZE as u64 - self.random.below(length + 8).max(2),
+                    1 | 2 => 0x1000 - self.random.below(length),
+                    _ => self.random.below(DATA_SIZE as u64 - length),
+                } & !1;
+                for n in POINTERS {
+                    if self.random.chance(20) {
+                        // Into the code itself: instructions change those that follow.
+                        record.gr[n as usize] = layout::DATA + record.offset + self.random.below(length);
+                    }
+                }
+                backgrounds.push(backgrounds[record.background].clone());
+                record.background = backgrounds.len() - 1;
+            }
+        }
         Batch { records, backgrounds, read_only }
     }
 
@@ -105,7 +126,7 @@ impl Generator {
         };
         let mut gr: [u64; 16] = std::array::from_fn(|_| values::integer(r));
         for n in POINTERS {
-            if r.chance(92) {
+            if self.real_addresses || r.chance(92) {
                 gr[n as usize] = values::pointer(r, space, mode, self.careful);
             }
             if n < 10 && n % 2 == 0 && r.chance(92) {
@@ -187,6 +208,7 @@ impl Generator {
             pieces,
             execute,
             offset: 0,
+            in_data: false,
             gr,
             cr,
             ar: std::array::from_fn(|_| r.bits() as u32),

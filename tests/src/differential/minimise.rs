@@ -103,7 +103,8 @@ fn differing(
             let case = &candidates[*n][*k];
             let mut record = case.record.clone();
             record.background = batch.backgrounds.len();
-            if batch.backgrounds.last() == Some(&case.background) {
+            let own = record.in_data || batch.records.last().is_some_and(|r: &Record| r.in_data);
+            if batch.backgrounds.last() == Some(&case.background) && !own {
                 record.background -= 1;
             } else {
                 batch.backgrounds.push(case.background.clone());
@@ -144,6 +145,7 @@ enum Step {
     PlainSpace,
     ZeroData(usize, usize),
     Offset,
+    OutOfData,
 }
 
 fn steps(case: &Case) -> Vec<Step> {
@@ -173,7 +175,8 @@ fn steps(case: &Case) -> Vec<Step> {
         (Step::Mode64, r.psw >> 31 & 3 != 3),
         (Step::PlainControl, r.cr[0] != 0x600E0 || r.cr[3] != 0 || r.cr[8] != 0),
         (Step::PlainSpace, [1, 7, 13].iter().any(|n| r.cr[*n] != Space::Plain.asce())),
-        (Step::Offset, r.offset != 0),
+        (Step::Offset, r.offset != 0 && !r.in_data),
+        (Step::OutOfData, r.in_data),
     ];
     out.extend(all.iter().filter(|(_, useful)| *useful).map(|(s, _)| *s));
     out.extend((0..16).filter(|n| r.gr[*n] != 0).map(Step::ClearGr));
@@ -241,6 +244,7 @@ impl Step {
             }
             Step::ZeroData(from, to) => case.background[from..to].fill(0),
             Step::Offset => r.offset = 0,
+            Step::OutOfData => (r.in_data, r.offset) = (false, 0),
         }
         case
     }

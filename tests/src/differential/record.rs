@@ -46,6 +46,8 @@ pub struct Record {
     pub execute: Vec<Piece>,
     /// Where in its slot the code starts, an even number.
     pub offset: u64,
+    /// Whether the code lies in the data area instead, `offset` from its start: no other record has the same background.
+    pub in_data: bool,
     /// General registers.
     pub gr: [u64; 16],
     /// Control registers.
@@ -68,6 +70,9 @@ pub const END: u8 = 0xFF;
 impl Record {
     /// Address of its first instruction when it is record `index`.
     pub fn start(&self, index: usize) -> u64 {
+        if self.in_data {
+            return layout::DATA + self.offset;
+        }
         layout::CODE + index as u64 * layout::CODE_SLOT + self.offset
     }
 
@@ -114,7 +119,15 @@ impl Record {
     pub fn write(&self, storage: &mut [u8], index: usize) {
         let start = self.start(index) as usize;
         let code = self.code(index);
-        storage[start..start + code.len()].copy_from_slice(&code);
+        if self.in_data {
+            // What does not fit would be on the absent page.
+            let from = self.offset as usize;
+            let to = layout::DATA_SIZE.min(from + code.len());
+            let background = layout::BACKGROUNDS as usize + self.background * layout::DATA_SIZE;
+            storage[background + from..background + to].copy_from_slice(&code[..to - from]);
+        } else {
+            storage[start..start + code.len()].copy_from_slice(&code);
+        }
         let base = layout::RECORDS as usize + index * layout::RECORD_SIZE as usize;
         let mut put = |at: usize, bytes: &[u8]| storage[base + at..base + at + bytes.len()].copy_from_slice(bytes);
         for n in 0..16 {
