@@ -186,7 +186,12 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Unpredictable,
         reason: "Whether the access exception of an operand that is fetched and stored shows as fetch or store (bits 52 and \
                  53 of the translation-exception identification, chapter 3) is not determined",
-        applies: |p, f| f == Field::Teid && (p.softsie.teid() ^ p.qemu.teid()) & !0xC00 == 0,
+        applies: |p, f| {
+            f == Field::Teid
+                && (p.softsie.teid() ^ p.qemu.teid()) & !0xC00 == 0
+                && p.softsie.teid() & 0xC00 == 0x400
+                && p.ended_by(p.softsie).is_some_and(operand_rules::updates_storage)
+        },
     },
     Rule {
         name: "which operand",
@@ -325,7 +330,7 @@ pub const RULES: &[Rule] = &[
         name: "second address of string instructions",
         verdict: Verdict::Unpredictable,
         reason: "The address that stays in R2 is the one that the last CC 3 left, whose place the CPU determines (chapter 7)",
-        applies: |p, f| matches!(f, Field::Gr(_)) && p.has(&[Op::MVST, Op::SRST, Op::SRSTU]),
+        applies: |p, f| matches!(f, Field::Gr(_)) && p.has(&[Op::MVST, Op::SRST, Op::SRSTU, Op::CLST]),
     },
     Rule {
         name: "overlapping operands of PACK and UNPACK ASCII and UNICODE",
@@ -644,8 +649,27 @@ pub const RULES: &[Rule] = &[
         reason: "The operand is fetched before any register changes, and the next instruction in the new space (chapter 10); \
                  QEMU goes on fetching operands in the new and instructions in the old one",
         applies: |p, _| {
-            p.has(&[Op::LCTL, Op::LCTLG]) && (is_access(p.softsie.program()) || is_access(p.qemu.program()))
+            p.has(&[Op::LCTL, Op::LCTLG])
+                && [p.softsie.program(), p.qemu.program()].into_iter().any(|c| is_access(c) || c == 0x12)
         },
+    },
+    Rule {
+        name: "characters from U+0800 to U+0FFF",
+        verdict: Verdict::Qemu,
+        reason: "Well-formed in UTF-8 with three bytes (chapter 7); QEMU's check takes those below U+1000 for too long",
+        applies: |p, _| p.has(&[Op::CU12, Op::CU14]) && p.qemu.cc() == 2,
+    },
+    Rule {
+        name: "test character of TRANSLATE ONE TO TWO",
+        verdict: Verdict::Qemu,
+        reason: "Bits 48 to 63 of general register 0 (chapter 7); QEMU takes eight bits",
+        applies: |p, _| p.has(&[Op::TROT]) && p.record.gr[0] & 0xFF00 != 0,
+    },
+    Rule {
+        name: "instruction that QEMU lacks",
+        verdict: Verdict::Qemu,
+        reason: "A branch to a random address executes whatever is there",
+        applies: |p, _| p.qemu.program() == 1,
     },
     Rule {
         name: "length of VECTOR STRING SEARCH",

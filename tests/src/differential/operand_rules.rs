@@ -72,8 +72,8 @@ pub fn is_alone(op: Op) -> bool {
     const OPS: &[Op] = &[
         LRA, LRAG, LRAY, LURA, LURAG, TPROT, LAE, LAEY, MVCP, MVCS, MVCOS, BIC, UNPK, UNPKA, UNPKU, PKA, PKU, CU12,
         CU14, CU21, CU24, CU41, CU42, VFNMA, VFNMS, VMSL, STMH, LTEBR, LTDBR, LTXBR, MVST, MVCIN, CKSM, TROO, TROT,
-        TRTO, TRTT, SACF, CLST, MXDBR, MXDB, MDEBR, MDEB, CLCLE, CLCLU, TRE, MVCLE, MVCLU, VSTRS, MVPG, LPSW, LPSWE,
-        SSM, STNSM, STOSM, SPKA, LCTL, LCTLG, STURA, STURG, CSP, CSPG, PTLB, LPP, SCKC, SPT,
+        TRTO, TRTT, SACF, CLST, MXDBR, MXDB, MDEBR, MDEB, CLCLE, CLCLU, CLCL, MVCL, TRE, MVCLE, MVCLU, VSTRS, MVPG,
+        LPSW, LPSWE, SSM, STNSM, STOSM, SPKA, LCTL, LCTLG, STURA, STURG, CSP, CSPG, PTLB, LPP, SCKC, SPT,
     ];
     OPS.contains(&op)
 }
@@ -82,6 +82,16 @@ pub fn is_alone(op: Op) -> bool {
 pub fn is_bfp_comparison(op: Op) -> bool {
     use Op::*;
     matches!(op, CEBR | CDBR | CXBR | CEB | CDB | KEBR | KDBR | KXBR | KEB | KDB | WFC | WFK | TCEB | TCDB | TCXB)
+}
+
+/// Whether it fetches an operand and stores into it.
+pub fn updates_storage(op: Op) -> bool {
+    use Op::*;
+    const OPS: &[Op] = &[
+        NI, NIY, OI, OIY, XI, XIY, TS, NC, OC, XC, MVN, MVZ, MVO, TR, TRE, CS, CSY, CSG, CDS, CDSY, CDSG, LAA, LAAG,
+        LAAL, LAALG, LAN, LANG, LAO, LAOG, LAX, LAXG, ASI, AGSI, ALSI, ALGSI, MVCOS, MVCP, MVCS,
+    ];
+    OPS.contains(&op)
 }
 
 /// Whether an operand has a real address.
