@@ -3,7 +3,7 @@
 
 use softsie_cpu::FacilityList;
 use softsie_isa::{decode, instruction_length};
-use softsie_tests::differential::{Generator, Machine, Outcome};
+use softsie_tests::differential::{Engine, Generator, Machine, Outcome};
 
 const RECORDS: usize = 400;
 
@@ -53,7 +53,7 @@ fn the_same_seed_gives_the_same_records() {
 fn two_runs_of_softsie_are_equal() {
     let batch = generator(2).batch(RECORDS);
     let run = || {
-        let mut machine = Machine::new(facilities()).unwrap();
+        let mut machine = Machine::new(facilities(), Engine::Interpreter).unwrap();
         machine.run(&batch).unwrap();
         (0..RECORDS).map(|n| Outcome::of(machine.storage(), n).0.to_vec()).collect::<Vec<_>>()
     };

@@ -25,6 +25,9 @@ pub struct Options {
     /// The QEMU to compare with, instead of the installed qemu-system-s390x
     #[arg(long, value_name = "PATH")]
     qemu: Option<PathBuf>,
+    /// The engine of softsie to compare: interpreter or jit
+    #[arg(long)]
+    engine: Option<String>,
     /// Folder for case files of differences; they are printed when it is not given
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -39,7 +42,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     command.current_dir(repository);
     command.args(["run", "--release", "--quiet", "--package", "softsie-tests", "--bin", "diff", "--"]);
     command.args(["--sequences", &options.sequences.to_string(), "--seed", &options.seed.to_string()]);
-    for (name, value) in [("--class", &options.class), ("--only", &options.only)] {
+    for (name, value) in [("--class", &options.class), ("--only", &options.only), ("--engine", &options.engine)] {
         if let Some(value) = value {
             command.args([name, value]);
         }

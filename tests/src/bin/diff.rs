@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use softsie_isa::{Class, Op, ROWS};
-use softsie_tests::differential::{Campaign, Options, RULES, Totals};
+use softsie_tests::differential::{Campaign, Engine, Options, RULES, Totals};
 
 #[derive(Parser)]
 #[command(name = "diff", about = "Runs random sequences on softsie and on QEMU and compares the results")]
@@ -26,6 +26,9 @@ struct Arguments {
     /// The QEMU to compare with
     #[arg(long, default_value = "qemu-system-s390x")]
     qemu: PathBuf,
+    /// The engine of softsie to compare
+    #[arg(long, value_enum, default_value_t = Engine::Interpreter)]
+    engine: Engine,
     /// Folder for case files of differences; they are printed when it is not given
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -59,6 +62,7 @@ fn run(arguments: Arguments) -> Result<bool, String> {
         class: arguments.class,
         only: arguments.only.iter().map(op).collect::<Result<_, _>>()?,
         qemu: arguments.qemu,
+        engine: arguments.engine,
         folder: arguments.folder,
         reported: arguments.report,
     };

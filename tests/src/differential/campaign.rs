@@ -13,7 +13,7 @@ use super::compare::{Field, Pair};
 use super::layout::BATCH_LIMIT;
 use super::minimise::{Case, minimise};
 use super::record::{Piece, Record, Target};
-use super::{Batch, Generator, Machine, Qemu, layout};
+use super::{Batch, Engine, Generator, Machine, Qemu, layout};
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Options {
     pub only: Vec<Op>,
     /// QEMU.
     pub qemu: PathBuf,
+    /// softsie's engine.
+    pub engine: Engine,
     /// Where case files go; printed when there is none.
     pub folder: Option<PathBuf>,
     /// So many differences are made small and reported.
@@ -72,7 +74,7 @@ impl Campaign {
     /// No memory, or no QEMU.
     pub fn new(options: Options) -> Result<Campaign, String> {
         let qemu = Qemu::new(&options.qemu, 0)?;
-        let softsie = Machine::new(FacilityList::default())?;
+        let softsie = Machine::new(FacilityList::default(), options.engine)?;
         Ok(Campaign { options, softsie, qemu, totals: Totals::default(), reported: 0, signatures: HashMap::new() })
     }
 
@@ -81,7 +83,13 @@ impl Campaign {
     /// # Errors
     /// What the engines report.
     pub fn run(&mut self) -> Result<(), String> {
-        eprintln!("{}", self.qemu.version()?);
+        let version = self.qemu.version()?;
+        eprintln!("{version}");
+        // "QEMU emulator version 10.0.2 (…)"
+        let major = version.split_whitespace().find_map(|w| w.split('.').next()?.parse::<u32>().ok());
+        if major.is_some_and(|m| m < 10) {
+            eprintln!("note: the explained differences are those of QEMU 10; older ones have mistakes of their own");
+        }
         let ops = self.present_in_qemu(&Generator::candidates())?;
         let wanted = |op: &Op| {
             (self.options.class.is_none_or(|c| op.row().class == c))
@@ -164,7 +172,7 @@ impl Campaign {
         let facilities: Vec<u16> =
             (0..256u16).filter(|bit| list[usize::from(bit / 8)] & (0x80 >> (bit % 8)) != 0).collect();
         eprintln!("facilities {facilities:?}");
-        self.softsie = Machine::new(FacilityList::of(&facilities))?;
+        self.softsie = Machine::new(FacilityList::of(&facilities), self.options.engine)?;
         Ok(present)
     }
 

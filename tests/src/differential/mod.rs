@@ -25,4 +25,4 @@ pub use explained::{RULES, Rule, Verdict, excluded};
 pub use generate::Generator;
 pub use qemu::Qemu;
 pub use record::{Outcome, Piece, Record, Target};
-pub use softsie::Machine;
+pub use softsie::{Engine, Machine};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use memmap2::MmapMut;
 use softsie_cpu::{Attention, Cluster, Cpu, FacilityList, Model, Psw, TimerService};
 use softsie_exec::{DISPATCH, Leave, NoObserver, run};
+use softsie_jit::Optimization;
 use softsie_mem::Storage;
 
 use super::batch::Batch;
@@ -17,6 +18,16 @@ use super::layout;
 pub struct Machine {
     memory: MmapMut,
     model: Arc<Model>,
+    engine: Engine,
+}
+
+/// Which of softsie's engines runs the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// The interpreter.
+    Interpreter,
+    /// Emitted code.
+    Jit,
 }
 
 /// How often progress is looked at.
@@ -29,10 +40,11 @@ impl Machine {
     ///
     /// # Errors
     /// There is not enough memory.
-    pub fn new(facilities: FacilityList) -> Result<Machine, String> {
+    pub fn new(facilities: FacilityList, engine: Engine) -> Result<Machine, String> {
         let memory = MmapMut::map_anon(layout::STORAGE_SIZE).map_err(|e| format!("no memory for the guest: {e}"))?;
         let unannounced = FacilityList::default();
-        Ok(Machine { memory, model: Arc::new(Model { facilities, unannounced, cpu_id: 0x00FF_FFFF_8561_0000 }) })
+        let model = Arc::new(Model { facilities, unannounced, cpu_id: 0x00FF_FFFF_8561_0000 });
+        Ok(Machine { memory, model, engine })
     }
 
     /// Runs a batch; afterwards [`Machine::storage`] holds the results.
@@ -55,7 +67,11 @@ impl Machine {
                 attention.raise(Attention::HOST);
             }
         });
-        let outcome = drive(&mut cpu);
+        let mut jit = match self.engine {
+            Engine::Interpreter => None,
+            Engine::Jit => Some(softsie_jit::Engine::new(Optimization::None).map_err(|e| e.to_string())?),
+        };
+        let outcome = drive(&mut cpu, jit.as_mut());
         finished.store(true, Ordering::Relaxed);
         ticks.thread().unpark();
         let _ = ticks.join();
@@ -85,12 +101,15 @@ fn start(cpu: &mut Cpu) {
     cpu.set_psw(Psw::new(0x1_8000_0000, layout::DRIVER));
 }
 
-fn drive(cpu: &mut Cpu) -> Result<(), String> {
+fn drive(cpu: &mut Cpu, mut jit: Option<&mut softsie_jit::Engine>) -> Result<(), String> {
     start(cpu);
     let (mut last, mut patience) = (u64::MAX, PATIENCE);
     loop {
         cpu.start_running();
-        let leave = run(cpu, &mut NoObserver);
+        let leave = match &mut jit {
+            Some(jit) => jit.run(cpu),
+            None => run(cpu, &mut NoObserver),
+        };
         cpu.stop_running();
         let index = read(cpu, layout::INDEX)?;
         let lost = match leave {
