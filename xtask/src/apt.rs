@@ -13,7 +13,7 @@ pub const SUITE: &str = "trixie";
 /// The names under which an archive may publish it. A mirror or proxy whose index does not match its signed list under one
 /// name (in the middle of a synchronization) often has a matching pair under the other; the code name is checked.
 const NAMES: [&str; 2] = [SUITE, "stable"];
-/// The architecture of the packages.
+/// The guest's architecture, as Debian names it.
 pub const ARCHITECTURE: &str = "s390x";
 
 /// One archive the machine is configured for: where it is and which releases it offers.
@@ -155,6 +155,7 @@ fn transport_settings(dump: &str) -> String {
 /// A private apt: its own lists, cache, status file and configuration, all below one folder.
 pub struct Apt {
     root: PathBuf,
+    architecture: String,
 }
 
 impl Apt {
@@ -164,9 +165,10 @@ impl Apt {
         probe.is_ok_and(|status| status.success())
     }
 
-    /// Sets up a private apt below `root` and loads the lists of `mirror`, or of the first configured mirror that
-    /// answers. `unsigned` takes the archive without a keyring, for machines that have none of Debian's.
-    pub fn open(root: &Path, mirror: Option<&str>, unsigned: bool) -> Result<Self> {
+    /// Sets up a private apt below `root` for packages of `architecture` and loads the lists of `mirror`, or of the first
+    /// configured mirror that answers. `unsigned` takes the archive without a keyring, for machines that have none of
+    /// Debian's.
+    pub fn open(root: &Path, architecture: &str, mirror: Option<&str>, unsigned: bool) -> Result<Self> {
         let mirrors = match mirror {
             Some(url) => vec![url.to_owned()],
             None => debian_mirrors(&configured_sources(Path::new("/etc/apt"))),
@@ -181,7 +183,7 @@ impl Apt {
                  or accept unsigned packages with --unsigned"
             );
         }
-        let apt = Self { root: root.to_path_buf() };
+        let apt = Self { root: root.to_path_buf(), architecture: architecture.to_owned() };
         let mut reason = String::new();
         for (mirror, suite) in mirrors.iter().flat_map(|mirror| NAMES.map(|suite| (mirror, suite))) {
             apt.configure(mirror, suite, &keyrings, unsigned)?;
@@ -197,6 +199,30 @@ impl Apt {
         bail!("the mirror {} gives no {SUITE} packages: {reason}", mirrors.join(", "))
     }
 
+    /// Downloads `packages` and all they depend on, and says which files they became. Recommended packages stay away.
+    pub fn download_with_dependencies(&self, packages: &[String]) -> Result<Vec<PathBuf>> {
+        let mut arguments = vec!["install", "--yes", "--no-install-recommends", "--download-only"];
+        arguments.extend(packages.iter().map(String::as_str));
+        let output = self.run("apt-get", &arguments, &self.root)?;
+        if !output.status.success() {
+            bail!("cannot download {}: {}", packages.join(" "), complaint(&output));
+        }
+        // The cache holds packages of other runs as well: a simulation names those of this set.
+        arguments.push("--simulate");
+        let output = self.run("apt-get", &arguments, &self.root)?;
+        let archives = self.root.join("cache/archives");
+        let files: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(archive_name)
+            .map(|name| archives.join(name))
+            .collect();
+        match files.iter().find(|file| !file.exists()) {
+            Some(absent) => bail!("apt says that it downloaded {} but it is not there", absent.display()),
+            None if files.is_empty() => bail!("apt names no package to install: {}", complaint(&output)),
+            None => Ok(files),
+        }
+    }
+
     fn configure(&self, mirror: &str, suite: &str, keyrings: &[PathBuf], unsigned: bool) -> Result<()> {
         for folder in ["state/lists/partial", "cache/archives/partial", "log"] {
             let path = self.root.join(folder);
@@ -209,8 +235,9 @@ impl Apt {
             format!("Signed-By: {}", paths.join(" "))
         };
         let sources = format!(
-            "Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nArchitectures: {ARCHITECTURE}\n\
-             Targets: Packages\n{trust}\n"
+            "Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nArchitectures: {architecture}\n\
+             Targets: Packages\n{trust}\n",
+            architecture = self.architecture,
         );
         let dump = Command::new("apt-config").arg("dump").output().context("cannot run apt-config")?;
         let root = self.root.display();
@@ -222,9 +249,10 @@ impl Apt {
              Dir::Etc::sourcelist \"{root}/mirror.sources\";\nDir::Etc::sourceparts \"/dev/null\";\n\
              Dir::State \"{root}/state\";\nDir::State::lists \"lists/\";\nDir::State::status \"{root}/status\";\n\
              Dir::Cache \"{root}/cache\";\nDir::Log \"{root}/log\";\n\
-             APT::Architecture \"{ARCHITECTURE}\";\nAPT::Architectures {{ \"{ARCHITECTURE}\"; }};\n\
+             APT::Architecture \"{architecture}\";\nAPT::Architectures {{ \"{architecture}\"; }};\n\
              APT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\nAcquire::Retries \"1\";\n\
              APT::Update::Error-Mode \"any\";\n",
+            architecture = self.architecture,
             transport = transport_settings(&String::from_utf8_lossy(&dump.stdout)),
         );
         for (name, text) in [("mirror.sources", sources.as_str()), ("apt.conf", &configuration), ("status", "")] {
@@ -286,6 +314,17 @@ impl Apt {
     }
 }
 
+/// The name in apt's cache of the package of one line of a simulation: `Inst NAME (VERSION ORIGIN [ARCHITECTURE])`, where
+/// the version of a package from several releases is followed by all of them. Truth: apt-get(8), `--simulate`.
+fn archive_name(line: &str) -> Option<String> {
+    let (name, rest) = line.strip_prefix("Inst ")?.split_once(' ')?;
+    let rest = rest.split_once('(')?.1;
+    let version = rest.split_whitespace().next()?;
+    let architecture = rest.split_once('[')?.1.split_once(']')?.0;
+    let name = name.split(':').next()?;
+    Some(format!("{name}_{}_{architecture}.deb", version.replace('_', "%5f").replace(':', "%3a")))
+}
+
 /// What apt itself said went wrong, in one line.
 fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
@@ -327,6 +366,16 @@ mod tests {
         let security = parse_stanzas("Types: deb\nURIs: http://x.invalid/s\nSuites: trixie-security\nComponents: main");
         assert!(debian_mirrors(&ubuntu).is_empty());
         assert!(debian_mirrors(&security).is_empty());
+    }
+
+    #[test]
+    fn a_simulated_installation_names_files_of_the_cache() {
+        let line = "Inst zlib1g (1:1.3.dfsg+really1.3.1-1+b1 Debian:13.7/stable [s390x]) []";
+        assert_eq!(archive_name(line).unwrap(), "zlib1g_1%3a1.3.dfsg+really1.3.1-1+b1_s390x.deb");
+        let line = "Inst netbase (6.5 Debian:13.7/stable [all])";
+        assert_eq!(archive_name(line).unwrap(), "netbase_6.5_all.deb");
+        assert_eq!(archive_name("Conf netbase (6.5 Debian:13.7/stable [all])"), None);
+        assert_eq!(archive_name("Inst netbase"), None);
     }
 
     #[test]

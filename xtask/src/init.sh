@@ -1,8 +1,9 @@
-#!/bin/sh
-# The first process of the main job's guest: mounts the kernel's file systems, then runs a shell on the console, or the
-# one command of `cargo xtask linux -- CMD`, and powers the machine off.
-export PATH=/bin:/sbin HOME=/root USER=root
-/bin/busybox --install -s /bin
+#!/softsie/busybox sh
+# The first process of our guests: mounts the kernel's file systems, then runs a shell on the console, or the one command
+# of `cargo xtask linux -- CMD`, and powers the machine off. Programs of packages go before busybox's.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/softsie/bin HOME=/root USER=root
+/softsie/busybox mkdir -p /softsie/bin
+/softsie/busybox --install -s /softsie/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
@@ -28,4 +29,4 @@ else
     echo
     setsid cttyhack sh -l
 fi
-poweroff -f
+/softsie/busybox poweroff -f

@@ -3,16 +3,15 @@
 //! Truth: Debian's package archive; the kernel reads its console from SCLP (docs of the vmm crate).
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::IsTerminal;
+use std::fs::{self, File};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::apt::Apt;
+use crate::apt::{ARCHITECTURE, Apt};
 use crate::deb;
 use crate::initramfs::{self, Session};
 use crate::mirror::Mirror;
@@ -24,6 +23,18 @@ const NOT_RUN: u8 = 125;
 /// Options of `cargo xtask linux`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub shape: Shape,
+    /// A command to run in the guest; its exit status becomes this command's
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Where packages come from.
+#[derive(Args, Clone, Debug)]
+pub struct Source {
     /// Debian mirror to fetch from, instead of the one this machine's apt is configured for
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
@@ -33,6 +44,11 @@ pub struct Options {
     /// Ask the mirror for newer packages although some are cached
     #[arg(long)]
     pub update: bool,
+}
+
+/// What the guest looks like.
+#[derive(Args, Clone, Debug)]
+pub struct Shape {
     /// Number of CPUs of the guest
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub smp: u32,
@@ -45,15 +61,14 @@ pub struct Options {
     /// Print the counters of the run at its end
     #[arg(long)]
     pub stats: bool,
-    /// A command to run in the guest; its exit status becomes this command's
-    #[arg(last = true, value_name = "CMD")]
-    pub command: Vec<String>,
 }
 
 /// What the guest is made of.
 pub struct Guest {
-    kernel: PathBuf,
-    busybox: PathBuf,
+    /// Linux, as the package has it.
+    pub kernel: PathBuf,
+    /// The static busybox.
+    pub busybox: PathBuf,
 }
 
 /// Where build outputs and caches of this repository go.
@@ -81,7 +96,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     let softsie = build_softsie(repository)?;
     drop(step);
     let folder = target(repository).join("linux");
-    let guest = match fetch(&folder, options) {
+    let guest = match fetch(&folder, &options.source) {
         Ok(guest) => guest,
         Err(error) => {
             eprintln!("Debian's packages cannot be fetched ({error:#}): starting the embedded guest instead");
@@ -93,44 +108,61 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
 }
 
 /// Boots `guest` as `options` say.
-pub fn boot(softsie: &Path, folder: &Path, guest: &Guest, options: &Options) -> Result<u8> {
-    let marker = format!("softsie-status-{:x}-{:x}", std::process::id(), nonce());
-    let session = Session {
-        terminal: terminal(),
-        command: (!options.command.is_empty()).then(|| options.command.join(" ")),
-        marker: marker.clone(),
-    };
+fn boot(softsie: &Path, folder: &Path, guest: &Guest, options: &Options) -> Result<u8> {
+    let session = Session::new(terminal(), &options.command);
     let busybox = fs::read(&guest.busybox).with_context(|| format!("cannot read {}", guest.busybox.display()))?;
-    let initrd = folder.join(format!("initramfs-{}.cpio", std::process::id()));
-    fs::write(&initrd, initramfs::build(&busybox, &session))
-        .with_context(|| format!("cannot write {}", initrd.display()))?;
-    let mut command = Command::new(softsie);
-    command.arg("run").arg("--kernel").arg(&guest.kernel).arg("--initrd").arg(&initrd);
-    command.args(["-m", &options.memory, "--smp", &options.smp.to_string()]);
-    // Without randomness each boot is like the other, and the kernel need not complain that this CPU offers none.
-    let mut words = format!("nokaslr {}", options.append);
-    if session.command.is_some() {
-        words = format!("quiet {words}");
-        command.args(["--status-marker", &marker]);
-    }
-    command.args(["--append", words.trim()]);
-    if options.stats {
-        command.arg("--stats");
-    }
-    let status = start(&mut command);
-    // The archive is made anew for each run; nothing is lost where it cannot be removed.
-    let _ = fs::remove_file(&initrd);
-    status
+    let initrd = InitialRamdisk::new(folder, &[&initramfs::build(&busybox, &session)])?;
+    start(&mut machine(softsie, &guest.kernel, &initrd, &session, &options.shape))
 }
 
-fn start(command: &mut Command) -> Result<u8> {
+/// An initial ramdisk in a file that lasts as long as this value.
+pub struct InitialRamdisk(PathBuf);
+
+impl InitialRamdisk {
+    /// Writes `archives` below `folder`, one after the other: Linux unpacks them in this order.
+    pub fn new(folder: &Path, archives: &[&[u8]]) -> Result<Self> {
+        let path = folder.join(format!("initramfs-{}.cpio", std::process::id()));
+        let write =
+            || archives.iter().try_fold(File::create(&path)?, |mut file, part| file.write_all(part).map(|()| file));
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for InitialRamdisk {
+    fn drop(&mut self) {
+        // Made anew for each run; nothing is lost where it cannot be removed.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The command that boots `kernel` for `session`.
+pub fn machine(softsie: &Path, kernel: &Path, initrd: &InitialRamdisk, session: &Session, shape: &Shape) -> Command {
+    let mut command = Command::new(softsie);
+    command.arg("run").arg("--kernel").arg(kernel).arg("--initrd").arg(&initrd.0);
+    command.args(["-m", &shape.memory, "--smp", &shape.smp.to_string()]);
+    // Without randomness each boot is like the other, and the kernel need not complain that this CPU offers none.
+    let mut words = format!("nokaslr {}", shape.append);
+    if session.command.is_some() {
+        words = format!("quiet {words}");
+        command.args(["--status-marker", &session.marker]);
+    }
+    command.args(["--append", words.trim()]);
+    if shape.stats {
+        command.arg("--stats");
+    }
+    command
+}
+
+/// Runs `command` to its end; its exit status becomes ours.
+pub fn start(command: &mut Command) -> Result<u8> {
     let status = command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_RUN))
 }
 
 /// The kernel and the busybox of the cache, fetched first where they are missing.
-pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
-    if !options.update
+pub fn fetch(folder: &Path, source: &Source) -> Result<Guest> {
+    if !source.update
         && let Some(guest) = cached(folder)
     {
         return Ok(guest);
@@ -138,7 +170,7 @@ pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let folder = &fs::canonicalize(folder).with_context(|| format!("cannot open {}", folder.display()))?;
     let step = Step::start("reading Debian's list of s390x packages");
-    let archive = Archive::open(folder, options)?;
+    let archive = Archive::open(folder, source)?;
     let kernel = archive.dependency("linux-image-s390x", "linux-image-")?;
     step.done(&format!("Debian's current kernel is {kernel}"));
     for package in [kernel.as_str(), "busybox-static"] {
@@ -166,20 +198,25 @@ pub fn fetch(folder: &Path, options: &Options) -> Result<Guest> {
     cached(folder).context("the packages hold no kernel or no busybox")
 }
 
-/// Where packages come from.
+/// How packages are fetched.
 enum Archive {
     Apt(Apt),
     Mirror(Mirror),
 }
 
 impl Archive {
-    fn open(folder: &Path, options: &Options) -> Result<Self> {
+    fn open(folder: &Path, source: &Source) -> Result<Self> {
         if Apt::is_installed() {
-            return Ok(Self::Apt(Apt::open(&folder.join("apt"), options.mirror.as_deref(), options.unsigned)?));
+            return Ok(Self::Apt(Apt::open(
+                &folder.join("apt"),
+                ARCHITECTURE,
+                source.mirror.as_deref(),
+                source.unsigned,
+            )?));
         }
-        match &options.mirror {
+        match &source.mirror {
             None => bail!("this machine has no apt-get: name a Debian mirror with --mirror URL"),
-            Some(_) if !options.unsigned => {
+            Some(_) if !source.unsigned => {
                 bail!("without apt-get the archive's signature cannot be checked: accept that with --unsigned")
             }
             Some(url) => Ok(Self::Mirror(Mirror::open(url, folder)?)),
@@ -221,13 +258,8 @@ fn mega(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// A number no earlier run had, so that no output of the guest can look like this run's marker by accident.
-fn nonce() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos())
-}
-
 /// Name and size of the terminal we stand on, if both ends are one.
-fn terminal() -> Option<(String, u16, u16)> {
+pub fn terminal() -> Option<(String, u16, u16)> {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return None;
     }

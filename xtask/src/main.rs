@@ -9,7 +9,9 @@ mod initramfs;
 mod linux;
 mod mirror;
 mod progress;
+mod rootfs;
 mod tests;
+mod userland;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ enum Chore {
     Linux(linux::Options),
     /// Compare the interpreter with QEMU: the same random sequences on both
     Diff(diff::Options),
+    /// Put Debian packages for s390x and folders of your own into a root file system, and boot it or leave it in a file
+    Rootfs(rootfs::Options),
     /// Run every check: format, lints, tests, and a boot of the real kernel
     Test(tests::Options),
 }
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Linux(options) => linux::run(&repository(), &options),
         Chore::Diff(options) => diff::run(&repository(), &options),
+        Chore::Rootfs(options) => rootfs::run(&repository(), &options),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
     match outcome {
