@@ -123,6 +123,14 @@ fn branches() {
     let branch_address = BRANCH | 0x80_0000;
     branch(branch_address, (0x3000, 0x3000)).event(0x80, 0x8000 | ATMID, 2, 0x3000);
     branch(branch_address, (CODE, CODE)).quiet(0x3000);
+    // BALR, BASR, BASSM and BSM 1,2; the latter two change the mode.
+    for text in [[0x05, 0x12], [0x0D, 0x12], [0x0C, 0x12], [0x0B, 0x12]] {
+        let mut m = Machine::new(BRANCH, (0, 0), &text);
+        m.0.cpu.gr[2] = 0x3000;
+        m.event(0x80, 0x8000 | ATMID, 2, 0x3000);
+        Machine::new(BRANCH, (0, 0), &[text[0], 0x10]).quiet(CODE + 2);
+    }
+    Machine::new(BRANCH, (0, 0), &[0x01, 0x0D]).quiet(CODE + 2);
     // BCR 8,2 with condition code 1.
     let mut m = Machine::new(BRANCH, (0, u64::MAX), &[0x07, 0x82]);
     m.0.cpu.cc = 1;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+use softsie_cpu::Psw;
 use softsie_isa::assemble;
 use softsie_tests::{Bare, Step};
 
@@ -22,6 +23,36 @@ fn traced(text: &str, room: u64) -> (Step, u64, Vec<u8>) {
     let step = bare.step();
     let storage = bare.storage();
     (step, bare.cpu.cr[12], storage[(0x6000 - room) as usize..0x6000].to_vec())
+}
+
+#[test]
+fn branches_by_execute_are_traced() {
+    let mut bare = Bare::new();
+    bare.cpu.write_absolute(0x1000, &assemble("ex %r0,0(%r3)", 0x1000).unwrap()).unwrap();
+    bare.cpu.write_absolute(0x2000, &assemble("basr %r1,%r2", 0x2000).unwrap()).unwrap();
+    bare.cpu.cr[12] = 1 << 63 | 0x5000;
+    (bare.cpu.gr[2], bare.cpu.gr[3]) = (0xA000, 0x2000);
+    bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+    assert_eq!(bare.step(), Step::Done);
+    assert_eq!((bare.cpu.psw.address, bare.cpu.gr[1], bare.cpu.cr[12]), (0xA000, 0x1004, 1 << 63 | 0x5004));
+    assert_eq!(number(&bare.storage()[0x5000..0x5004]), 0x8000_A000);
+}
+
+/// LCTLG 12,12,0(3) ahead of a BASR in the same page: what was decoded before tracing was on does not count.
+#[test]
+fn tracing_begins_after_the_instruction_that_turns_it_on() {
+    let mut bare = Bare::new();
+    let text =
+        [&assemble("lctlg %c12,%c12,0(%r3)", 0).unwrap()[..], &assemble("basr %r1,%r2", 0).unwrap()[..]].concat();
+    bare.cpu.write_absolute(0x1000, &text).unwrap();
+    (bare.cpu.gr[2], bare.cpu.gr[3]) = (0x1000, 0x2000);
+    for (control, traced) in [(0x5000u64, 0u128), (1 << 63 | 0x5000, 0x8000_1000), (0x5004, 0x8000_1000)] {
+        bare.cpu.write_absolute(0x2000, &control.to_be_bytes()).unwrap();
+        bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+        assert_eq!((bare.step(), bare.step()), (Step::Done, Step::Done));
+        assert_eq!(bare.cpu.psw.address, 0x1000);
+        assert_eq!(number(&bare.storage()[0x5000..0x5008]) >> 32, traced);
+    }
 }
 
 fn number(bytes: &[u8]) -> u128 {

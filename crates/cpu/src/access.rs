@@ -495,7 +495,7 @@ impl Cpu {
     /// Addressing and translation-specification exceptions.
     pub fn test_protection(&mut self, space: AddressSpace, access_key: u8, address: u64) -> Result<u8, Exit> {
         let unavailable = |exit| match exit {
-            Exit::Program(code) if code.nullifies() => Ok(3),
+            Exit::Program(code) if code.is_unavailable_address() => Ok(3),
             other => Err(other),
         };
         let key = match self.space_key(space, address, Access::Fetch) {

@@ -95,8 +95,14 @@ impl ProgramCode {
     pub fn nullifies(self) -> bool {
         matches!(
             self.0 & 0x7F,
-            0x10 | 0x11 | 0x20..=0x34 | 0x38..=0x3B
+            0x10 | 0x11 | 0x16 | 0x20..=0x27 | 0x29..=0x34 | 0x38..=0x3B
         )
+    }
+
+    /// Whether the exception is one of address translation, access-register translation included, that says only that an
+    /// address is not available. Instructions that ask about addresses answer with a condition code instead.
+    pub fn is_unavailable_address(self) -> bool {
+        matches!(self.0 & 0x7F, 0x10 | 0x11 | 0x28..=0x2D | 0x38..=0x3B)
     }
 }
 

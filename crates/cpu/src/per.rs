@@ -65,6 +65,9 @@ impl Cpu {
 
     /// The instruction has branched to `target`.
     pub fn per_branched(&mut self, target: u64) {
+        if !self.per.active {
+            return;
+        }
         let anywhere = self.cr[9] & Cr9::BRANCH_ADDRESS.bits() == 0;
         if self.per_masks() & BRANCHING != 0 && (anywhere || self.per_designated(target, 1)) {
             self.per.events |= BRANCHING;

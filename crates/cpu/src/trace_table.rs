@@ -44,6 +44,13 @@ impl Cpu {
         self.cr[12] & 1 << 63 != 0
     }
 
+    /// Whether instructions are executed one at a time: program-event recording or branch tracing asks for what straight-line
+    /// execution does not do. What turns it on ends a run.
+    #[inline(always)]
+    pub fn steps(&self) -> bool {
+        self.per_enabled() || self.traces_branches()
+    }
+
     /// Whether mode tracing is on.
     pub fn traces_modes(&self) -> bool {
         self.cr[12] & 1 << 62 != 0

@@ -7,6 +7,7 @@ use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, Progr
 use softsie_isa::{Op, Operands, ROWS};
 
 use crate::semantics;
+use crate::semantics::trace_entries::use_traced_semantics;
 
 /// Why [`run`] returned. The PSW is complete, and its address is that of the next instruction to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +97,8 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
         if let Some(leave) = look_up(cpu) {
             return leave;
         }
-        // Whatever turns program-event recording on ends a run.
-        let leave =
-            if cpu.per_enabled() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer) };
+        // Whatever turns program-event recording or branch tracing on ends a run.
+        let leave = if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer) };
         if let Some(leave) = leave {
             return leave;
         }
@@ -205,7 +205,7 @@ fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Optio
 /// Executes one instruction at the PSW's address, which is brought up to date. For engines that hand single instructions
 /// back to the interpreter; [`look_up`] comes first.
 pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
-    if cpu.per_enabled() {
+    if cpu.steps() {
         return step_recorded(cpu, observer);
     }
     loop {
@@ -236,7 +236,7 @@ pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
     }
 }
 
-/// Executes one instruction with program-event recording. Its text is fetched anew, so that nothing depends on decoded pages.
+/// Executes one instruction with program-event recording and branch tracing. Its text is fetched anew, so that nothing depends on decoded pages.
 #[cold]
 fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
     let address = cpu.psw.address;
@@ -245,18 +245,18 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
         Ok(text) => text,
         Err(exit) => return fetch_exception(cpu, observer, address, exit),
     };
-    let d = cpu.decode_text(text);
+    let mut d = cpu.decode_text(text);
+    use_traced_semantics(cpu, &mut d);
     // The record has page offset zero: make the instruction's own address the base.
     cpu.run_base = address;
     let length = d.operands.length();
-    if cpu.per_begin(address) {
+    if cpu.per_enabled() && cpu.per_begin(address) {
         return interrupt(cpu, observer, ProgramCode::PER, length);
     }
     cpu.statistics.instructions += 1;
     let result = if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) };
     match result {
         Err(Exit::Branch) => cpu.per_branched(cpu.next_ia & cpu.address_mask),
-        Err(Exit::PswLoaded | Exit::Completed(_)) if is_branch(d.operands.op()) => cpu.per_branched(cpu.psw.address),
         // The observer has stopped the run before the instruction.
         Err(Exit::Continue) => cpu.per_discard(),
         _ => {}
@@ -268,11 +268,6 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
         return interrupt(cpu, observer, ProgramCode::PER, length);
     }
     leave
-}
-
-/// Whether an instruction that has replaced the PSW counts as a branch for program-event recording. LOAD PSW does not.
-fn is_branch(op: Op) -> bool {
-    matches!(op, Op::PC | Op::PR | Op::PT | Op::PTI | Op::BSA | Op::BSG | Op::RP | Op::TRAP2 | Op::TRAP4)
 }
 
 /// What follows an instruction of the current page that ended with `result`: the PSW's address is brought up to date,

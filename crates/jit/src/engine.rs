@@ -127,7 +127,7 @@ impl Engine {
             if let Some(leave) = look_up(cpu) {
                 return leave;
             }
-            if cpu.per_enabled() {
+            if cpu.steps() {
                 if let Some(leave) = step(cpu, &mut NoObserver) {
                     return leave;
                 }

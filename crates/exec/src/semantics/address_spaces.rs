@@ -129,7 +129,7 @@ fn test_access(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         _ => match cpu.translate_alet(alet, Access::Fetch, eax) {
             Ok(_) if alet & PRIMARY_LIST != 0 => 2,
             Ok(_) => 1,
-            Err(AccessRegisterFault::Code(code)) if !code.nullifies() => return Err(Exit::Program(code)),
+            Err(AccessRegisterFault::Code(code)) if !code.is_unavailable_address() => return Err(Exit::Program(code)),
             Err(_) => 3,
         },
     };

@@ -2,9 +2,11 @@
 //! Source: Principles of Operation, chapter 7: BRANCH AND LINK, BRANCH AND SAVE AND SET MODE, BRANCH AND SET MODE, SET
 //! ADDRESSING MODE, TEST ADDRESSING MODE.
 
-use softsie_cpu::{Cpu, Exit, PswMask};
+use softsie_cpu::{Cpu, Exit, Psw, PswMask};
 use softsie_isa::Operands;
 
+use super::space_switch::{next_psw, set_mode};
+use super::trace_entries::{trace_mode, trace_register_branch, trace_switching_branch};
 use crate::machine::Machine;
 use crate::operand::{d2x2b2, in_register};
 
@@ -45,37 +47,46 @@ fn branch_and_link(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn branch_and_link_register(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    trace_register_branch(cpu, o)?;
     let target = in_register(cpu, o.r2()).address;
     set_link_information(cpu, o);
     cpu.branch_if(o.r2() != 0, target)
 }
 
-/// Sets the addressing mode and continues at `target`. A branch is a breaking event.
-fn go(cpu: &mut Cpu, o: &Operands, bits: u8, target: u64, branch: bool) -> Exit {
+/// Sets the addressing mode and the address of `new`. A branch is a breaking event.
+fn go(cpu: &mut Cpu, o: &Operands, new: Psw, branch: bool) -> Exit {
     if branch {
+        cpu.per_branched(new.address);
         let length = u64::from(cpu.interruption_length(o));
         cpu.breaking_event_address = Cpu::next_sequential(cpu, o).wrapping_sub(length) & cpu.address_mask;
     }
-    cpu.psw.set(PswMask::EA, bits == 64);
-    cpu.psw.set(PswMask::BA, bits != 24);
-    cpu.address_mask = cpu.psw.address_mask();
-    cpu.psw.address = target & cpu.address_mask;
+    cpu.psw = new;
+    cpu.address_mask = new.address_mask();
     Exit::PswLoaded
 }
 
-/// Branches to the address in register contents `v` in the mode that they say.
-fn branch_in_mode(cpu: &mut Cpu, o: &Operands, v: u64) -> Exit {
-    if v & 1 != 0 {
-        go(cpu, o, 64, v & !1, true)
-    } else if v & 0x8000_0000 != 0 {
-        go(cpu, o, 31, v, true)
-    } else {
-        go(cpu, o, 24, v, true)
-    }
+/// The PSW that a branch to the address in register contents `v` in the mode that they say gives.
+fn branched_in_mode(cpu: &Cpu, v: u64) -> Psw {
+    let (bits, target) = match v {
+        v if v & 1 != 0 => (64, v & !1),
+        v if v & 0x8000_0000 != 0 => (31, v),
+        _ => (24, v),
+    };
+    in_mode(cpu, bits, target)
+}
+
+fn in_mode(cpu: &Cpu, bits: u8, address: u64) -> Psw {
+    let mut psw = cpu.psw;
+    set_mode(&mut psw, bits);
+    psw.address = address & psw.address_mask();
+    psw
 }
 
 fn branch_and_set_mode(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let v = cpu.gr::<u64>(o.r2());
+    let new = branched_in_mode(cpu, cpu.gr[usize::from(o.r2())]);
+    if o.r2() != 0 {
+        cpu.cr[12] = trace_mode(cpu, cpu.cr[12], &next_psw(cpu, o), &new)?;
+    }
     if o.r1() != 0 {
         match mode(cpu) {
             64 => cpu.gr[usize::from(o.r1())] |= 1,
@@ -83,26 +94,31 @@ fn branch_and_set_mode(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
             _ => cpu.gr[usize::from(o.r1())] &= !0x8000_0000,
         }
     }
-    if o.r2() == 0 { Ok(()) } else { Err(branch_in_mode(cpu, o, v)) }
+    if o.r2() == 0 { Ok(()) } else { Err(go(cpu, o, new, true)) }
 }
 
 fn branch_and_save_and_set_mode(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let v = cpu.gr::<u64>(o.r2());
+    let new = branched_in_mode(cpu, cpu.gr[usize::from(o.r2())]);
+    if o.r2() != 0 {
+        cpu.cr[12] = trace_switching_branch(cpu, &next_psw(cpu, o), &new)?;
+    }
     cpu.set_link(o.r1(), o);
     if mode(cpu) == 64 {
         cpu.gr[usize::from(o.r1())] |= 1;
     }
-    if o.r2() == 0 { Ok(()) } else { Err(branch_in_mode(cpu, o, v)) }
+    if o.r2() == 0 { Ok(()) } else { Err(go(cpu, o, new, true)) }
 }
 
 fn set_addressing_mode<const BITS: u8>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let next = Cpu::next_sequential(cpu, o);
+    let own = next_psw(cpu, o);
     // The instruction itself must be where the new mode can address it.
-    let own = next.wrapping_sub(u64::from(cpu.interruption_length(o))) & cpu.address_mask;
-    if BITS < 64 && own >> BITS != 0 {
+    let at = own.address.wrapping_sub(u64::from(cpu.interruption_length(o))) & cpu.address_mask;
+    if BITS < 64 && at >> BITS != 0 {
         return Err(Exit::SPECIFICATION);
     }
-    Err(go(cpu, o, BITS, next, false))
+    let new = in_mode(cpu, BITS, own.address);
+    cpu.cr[12] = trace_mode(cpu, cpu.cr[12], &own, &new)?;
+    Err(go(cpu, o, new, false))
 }
 
 fn test_addressing_mode(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {

@@ -122,7 +122,7 @@ fn and_save<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     m.branch_if(always, target.address)
 }
 
-fn and_save_register<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+pub(super) fn and_save_register<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     // The branch address is taken before the link information is put into R1, which may be the same register.
     let target = in_register(m, o.r2());
     m.set_link(o.r1(), o);

@@ -7,7 +7,8 @@ use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_dat, require_key_authority};
-use super::space_switch::{branched, complete, linked, set_mode, set_secondary_to_primary, trace_branch};
+use super::space_switch::{branched, complete, linked, set_mode, set_secondary_to_primary};
+use super::trace_entries::trace_branch;
 use crate::machine::Machine;
 
 semantics! {

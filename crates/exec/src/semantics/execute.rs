@@ -4,6 +4,7 @@
 use softsie_cpu::{Cpu, Execute, Exit, ProgramCode};
 use softsie_isa::{Op, Operands};
 
+use super::trace_entries::use_traced_semantics;
 use crate::machine::Machine;
 use crate::operand::d2x2b2;
 
@@ -42,7 +43,8 @@ fn execute_at(cpu: &mut Cpu, o: &Operands, target: u64) -> Result<(), Exit> {
     }
     let next = Cpu::next_sequential(cpu, o);
     cpu.execute = Some(Execute { target, next, text, length: o.length() });
-    let d = cpu.decode_text(text);
+    let mut d = cpu.decode_text(text);
+    use_traced_semantics(cpu, &mut d);
     debug_assert!(!matches!(d.operands.op(), Op::EX | Op::EXRL));
     let result = (d.handler)(cpu, &d.operands);
     // The host may want to know that an intercepted instruction was executed so.

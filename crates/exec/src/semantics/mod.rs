@@ -57,6 +57,7 @@ pub mod lanes;
 mod operation;
 mod register_pair;
 mod space_switch;
+pub(crate) mod trace_entries;
 mod vector_form;
 
 files! {

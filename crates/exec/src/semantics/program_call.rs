@@ -7,8 +7,9 @@ use softsie_isa::Operands;
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_primary_or_ar_mode};
 use super::space_switch::{
-    OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary, trace_mode, traced_address,
+    OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary,
 };
+use super::trace_entries::{trace_mode, traced_address};
 use crate::machine::Machine;
 use crate::operand::d2b2;
 

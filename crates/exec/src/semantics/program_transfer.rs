@@ -7,8 +7,9 @@ use softsie_isa::Operands;
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_dat};
 use super::space_switch::{
-    OldPrimary, branched, complete, set_primary, set_secondary_to_primary, traced_address,
+    OldPrimary, branched, complete, set_primary, set_secondary_to_primary,
 };
+use super::trace_entries::traced_address;
 use crate::machine::Machine;
 
 semantics! {

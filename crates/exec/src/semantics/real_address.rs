@@ -27,12 +27,12 @@ const EXCEPTION: u32 = 0x8000_0000;
 fn look_up(cpu: &mut Cpu, space: AddressSpace, address: u64) -> Result<(u8, u64), Exit> {
     let table = match cpu.designated_asce(space, address, Access::Fetch) {
         Ok(table) => table,
-        Err(Exit::Program(code)) if code.nullifies() => return Ok((3, u64::from(code.0))),
+        Err(Exit::Program(code)) if code.is_unavailable_address() => return Ok((3, u64::from(code.0))),
         Err(exit) => return Err(exit),
     };
     match cpu.translate_by(table, address) {
         Ok(t) => Ok((0, t.real)),
-        Err(fault) if !fault.code.nullifies() => Err(Exit::Program(fault.code)),
+        Err(fault) if !fault.code.is_unavailable_address() => Err(Exit::Program(fault.code)),
         Err(fault) => Ok(match (fault.code, fault.entry) {
             (ProgramCode::SEGMENT_TRANSLATION, Some(entry)) => (1, entry),
             (ProgramCode::PAGE_TRANSLATION, Some(entry)) => (2, entry),
@@ -95,7 +95,7 @@ fn load_page_table_entry_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit
     let address = cpu.wrap(address);
     let table = match cpu.designated_asce(space, address, Access::Fetch) {
         Ok(table) => table,
-        Err(Exit::Program(code)) if code.nullifies() => return entry_unavailable(cpu, o, code),
+        Err(Exit::Program(code)) if code.is_unavailable_address() => return entry_unavailable(cpu, o, code),
         Err(exit) => return Err(exit),
     };
     match cpu.translate_by(table, address) {
@@ -105,7 +105,7 @@ fn load_page_table_entry_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit
         Err(fault) => match (fault.code, fault.entry) {
             (ProgramCode::PAGE_TRANSLATION, Some(entry)) => entry_found(cpu, o, 0, entry),
             (ProgramCode::SEGMENT_TRANSLATION, Some(entry)) => entry_found(cpu, o, 2, entry),
-            (code, _) if code.nullifies() => entry_unavailable(cpu, o, code),
+            (code, _) if code.is_unavailable_address() => entry_unavailable(cpu, o, code),
             (code, _) => Err(Exit::Program(code)),
         },
     }

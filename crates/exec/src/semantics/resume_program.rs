@@ -5,7 +5,8 @@
 use softsie_cpu::{AddressSpace, AddressSpaceControl, Cpu, Exit, ProgramCode, Psw, PswMask, asce};
 use softsie_isa::Operands;
 
-use super::space_switch::{branch_entry, complete, next_psw, trace_mode};
+use super::space_switch::{complete, next_psw};
+use super::trace_entries::trace_switching_branch;
 use crate::machine::Machine;
 use crate::operand::{after, d2b2};
 
@@ -68,10 +69,7 @@ fn resume_program(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if wrong_mode || psw.address & !psw.address_mask() != 0 || psw.address & 1 != 0 {
         return Err(Exit::SPECIFICATION);
     }
-    let mut traced = trace_mode(cpu, cpu.cr[12], &own, &psw)?;
-    if traced == cpu.cr[12] && cpu.traces_branches() {
-        traced = cpu.trace(traced, &branch_entry(&psw))?;
-    }
+    let traced = trace_switching_branch(cpu, &own, &psw)?;
     cpu.ar[usize::from(o.b2())] = ar;
     if flags & LONG_REGISTER == 0 { cpu.set_gr(o.b2(), gr as u32) } else { cpu.set_gr(o.b2(), gr) }
     cpu.cr[12] = traced;

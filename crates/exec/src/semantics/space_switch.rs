@@ -1,8 +1,8 @@
 //! Changing the address spaces: control registers 1, 3, 4, 5 and 7, the new PSW, and the space-switch event.
 //! Source: Principles of Operation, chapter 5, PC-Number Translation and the space-switching operations; chapter 6,
-//! Space-Switch-Event Program Interruption; chapter 4, Tracing (ASN-trace and branch-trace entries).
+//! Space-Switch-Event Program Interruption.
 
-use softsie_cpu::{ASTE_ORIGIN, Aste, Cpu, Exit, ProgramCode, Psw, PswMask, TraceEntry, asce};
+use softsie_cpu::{ASTE_ORIGIN, Aste, Cpu, Exit, ProgramCode, Psw, PswMask, asce};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
@@ -68,9 +68,7 @@ impl OldPrimary {
 /// may be a space-switch event.
 pub(super) fn complete(cpu: &mut Cpu, o: &Operands, psw: Psw, from: Option<OldPrimary>) -> Exit {
     break_here(cpu, o);
-    if cpu.per_enabled() {
-        cpu.per_branched(psw.address);
-    }
+    cpu.per_branched(psw.address);
     cpu.set_psw(psw);
     if let Some(old) = from {
         let marked = (old.asce | cpu.cr[1]) & asce::SPACE_SWITCH_EVENT != 0;
@@ -80,42 +78,4 @@ pub(super) fn complete(cpu: &mut Cpu, o: &Operands, psw: Psw, from: Option<OldPr
         }
     }
     Exit::PswLoaded
-}
-
-/// An address in a trace entry: four bytes, or eight when it needs them.
-pub(super) fn traced_address(entry: TraceEntry, address: u64, long: bool) -> TraceEntry {
-    if long { entry.with(&address.to_be_bytes()) } else { entry.with(&(address as u32).to_be_bytes()) }
-}
-
-/// The branch-trace entry of a branch that makes `psw` the PSW.
-pub(super) fn branch_entry(psw: &Psw) -> TraceEntry {
-    let (entry, address) = (TraceEntry::new(), psw.address);
-    match (psw.has(PswMask::EA), psw.has(PswMask::BA)) {
-        (true, _) if address >> 31 != 0 => entry.with(&[0x52, 0xC0, 0, 0]).with(&address.to_be_bytes()),
-        (false, false) => entry.with(&(address as u32 & 0xFF_FFFF).to_be_bytes()),
-        _ => entry.with(&(address as u32 | 0x8000_0000).to_be_bytes()),
-    }
-}
-
-/// Makes the branch-trace entry when branch tracing is on; the new contents of control register 12.
-pub(super) fn trace_branch(cpu: &mut Cpu, psw: &Psw) -> Result<u64, Exit> {
-    if cpu.traces_branches() { cpu.trace(cpu.cr[12], &branch_entry(psw)) } else { Ok(cpu.cr[12]) }
-}
-
-/// Makes the mode-switch entry when mode tracing is on and the instruction goes into or out of 64-bit mode: from `own`, the
-/// PSW of the next sequential instruction, to `new`. Control register 12 is given and returned as the entry changes it.
-pub(super) fn trace_mode(cpu: &mut Cpu, control: u64, own: &Psw, new: &Psw) -> Result<u64, Exit> {
-    if !cpu.traces_modes() || own.has(PswMask::EA) == new.has(PswMask::EA) {
-        return Ok(control);
-    }
-    let entry = TraceEntry::new();
-    let entry = match own.has(PswMask::EA) {
-        true if own.address >> 31 != 0 => entry.with(&[0x52, 0x60, 0, 0]).with(&own.address.to_be_bytes()),
-        true => entry.with(&[0x51, 0x20, 0, 0]).with(&(own.address as u32).to_be_bytes()),
-        false => {
-            let mode = if own.has(PswMask::BA) { 0x8000_0000 } else { 0 };
-            entry.with(&[0x51, 0x30, 0, 0]).with(&(own.address as u32 | mode).to_be_bytes())
-        }
-    };
-    cpu.trace(control, &entry)
 }

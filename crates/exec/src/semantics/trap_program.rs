@@ -7,7 +7,8 @@ use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_primary_or_ar_mode};
-use super::space_switch::{complete, next_psw, set_mode, trace_branch};
+use super::space_switch::{complete, next_psw, set_mode};
+use super::trace_entries::trace_branch;
 use crate::machine::Machine;
 use crate::operand::d2b2;
 
