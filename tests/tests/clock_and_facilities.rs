@@ -65,6 +65,97 @@ fn extended_clock_has_an_index_in_front_and_the_programmable_field_behind() {
     assert_eq!(bare.cpu.cc, 0);
 }
 
+const PTFF: u32 = 0x0104_0707;
+const SCKC: u32 = 0xB206_1000;
+
+fn query(bare: &mut Bare, function: u64) {
+    bare.cpu.gr[0] = function;
+    bare.cpu.cc = 3;
+    execute(bare, PTFF);
+    assert_eq!(bare.cpu.cc, 0);
+}
+
+#[test]
+fn offsets_add_up_to_the_clock() {
+    let mut bare = Bare::new();
+    // Ten years behind the machine, of which two are ahead by the user's wish.
+    bare.cpu.set_epoch(0u64.wrapping_sub(1 << 60), 0xFF);
+    bare.cpu.user_epoch = 1 << 58;
+    bare.cpu.write_absolute(0x2028, &[0x5A; 8]).unwrap();
+    for (function, fields) in [(1, 4), (5, 5)] {
+        bare.cpu.write_absolute(0x2020, &[0x5A; 8]).unwrap();
+        query(&mut bare, function);
+        let block: Vec<u64> = (0..6).map(|n| stored(&mut bare, 0x2000 + 8 * n)).collect();
+        let (physical, machine, guest, difference) = (block[0], block[1], block[2], block[3]);
+        assert_eq!(machine, 0, "the machine's clock is the physical clock");
+        assert_eq!((guest, difference), (0xF000_0000_0000_0000, 0xF000_0000_0000_0000));
+        assert_eq!(block[4], if fields == 5 { 1 << 58 } else { 0x5A5A_5A5A_5A5A_5A5A });
+        assert_eq!(block[5], 0x5A5A_5A5A_5A5A_5A5A, "no more is stored");
+        execute(&mut bare, STCK);
+        let now = stored(&mut bare, 0x2000);
+        assert!(now.wrapping_sub(physical.wrapping_add(guest)) < 60 * 4_096_000_000, "{now:x}");
+    }
+}
+
+#[test]
+fn the_physical_clock_is_not_steered() {
+    let mut bare = Bare::new();
+    bare.cpu.set_epoch(1 << 60, 0);
+    for (at, fill) in [(0x2000, 0x5Au8), (0x2038, 0x5A)] {
+        bare.cpu.write_absolute(at, &[fill; 8]).unwrap();
+    }
+    query(&mut bare, 3);
+    let first = stored(&mut bare, 0x2000);
+    assert_eq!(stored(&mut bare, 0x2008), 0);
+    query(&mut bare, 2);
+    assert!(stored(&mut bare, 0x2000) >= first, "the same clock, later");
+    for n in 1..7 {
+        assert_eq!(stored(&mut bare, 0x2000 + 8 * n), 0, "two episodes of 24 bytes");
+    }
+    assert_eq!(stored(&mut bare, 0x2038), 0x5A5A_5A5A_5A5A_5A5A);
+}
+
+#[test]
+fn the_epoch_index_counts_past_the_end_of_the_epoch() {
+    let mut bare = Bare::new();
+    assert!(bare.cpu.model.facilities.has(139));
+    // Beginning one second before the end of the first epoch.
+    let to_end = (1u128 << 64) - softsie_cpu::TodClock::extended() - 4_096_000_000;
+    bare.cpu.set_epoch(to_end as u64, (to_end >> 64) as u8);
+    execute(&mut bare, STCKE);
+    assert_eq!(stored(&mut bare, 0x2000) >> 48, 0x00FF);
+    // Two seconds later.
+    let past = to_end + 2 * 4_096_000_000;
+    bare.cpu.set_epoch(past as u64, (past >> 64) as u8);
+    execute(&mut bare, STCKE);
+    assert_eq!(stored(&mut bare, 0x2000) >> 48, 0x0100);
+    execute(&mut bare, STCK);
+    assert_eq!(stored(&mut bare, 0x2000) >> 56, 0, "STORE CLOCK stores no index");
+    // Without the facility the index is not kept.
+    let mut model = (*bare.cpu.model).clone();
+    model.facilities.set(139, false);
+    bare.cpu.model = std::sync::Arc::new(model);
+    execute(&mut bare, STCKE);
+    assert_eq!(stored(&mut bare, 0x2000) >> 48, 0);
+}
+
+#[test]
+fn the_comparator_is_compared_as_its_sign_control_says() {
+    let mut bare = Bare::new();
+    let comparator = |bare: &mut Bare, value: u64, signed: bool| {
+        bare.cpu.cr[0] = if signed { 1 << 53 } else { 0 };
+        bare.cpu.write_absolute(0x2000, &value.to_be_bytes()).unwrap();
+        execute(bare, SCKC);
+        bare.cpu.clock_comparator_pending()
+    };
+    // The clock's first bit has been one since 1971: signed it is negative, and every positive value is ahead of it.
+    assert!(comparator(&mut bare, 0x7FFF_FFFF_FFFF_FFFF, false));
+    assert!(!comparator(&mut bare, 0x7FFF_FFFF_FFFF_FFFF, true));
+    assert!(!comparator(&mut bare, 0xFFFF_FFFF_FFFF_FFFF, false));
+    assert!(!comparator(&mut bare, 0xFFFF_FFFF_FFFF_FFFF, true));
+    assert!(comparator(&mut bare, 0x8000_0000_0000_0000, true));
+}
+
 #[test]
 fn facility_list_is_cut_to_the_room_there_is() {
     let mut bare = Bare::new();

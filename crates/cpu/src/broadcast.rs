@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::clock::TOD_CLASSES;
 use crate::state::Cpu;
 
 /// What one CPU asks of the others.
@@ -26,6 +27,8 @@ pub enum Request {
     ForbidDirectStores(u64),
     /// The set of memory slots has changed.
     SlotsChanged,
+    /// The TOD clock has been set: this is its new difference from the host's, with the epoch index.
+    SetEpoch(u64, u8),
 }
 
 /// Reasons to look up, tested at every taken branch.
@@ -104,7 +107,14 @@ impl Mailbox {
 #[derive(Debug, Default)]
 pub struct Cluster {
     mailboxes: RwLock<Vec<Arc<Mailbox>>>,
+    /// The last unique value of the TOD clock, by its last bits; each in a cache line of its own.
+    last_tod: [LastTod; TOD_CLASSES],
 }
+
+/// None as long as nobody has been given a value.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct LastTod(Mutex<Option<u64>>);
 
 impl Cluster {
     /// A machine without CPUs.
@@ -120,6 +130,23 @@ impl Cluster {
 
     pub(crate) fn depart(&self, mailbox: &Arc<Mailbox>) {
         self.mailboxes.write().retain(|m| !Arc::ptr_eq(m, mailbox));
+    }
+
+    /// The first value of the TOD clock from `now` on that has the same last bits and that nobody was given yet.
+    pub(crate) fn unique_tod(&self, now: u64) -> u64 {
+        let mut last = self.last_tod[now as usize % TOD_CLASSES].0.lock();
+        let unique = match *last {
+            // The last value can be ahead of the clock by a few units, but not by a second: then it is of another epoch.
+            Some(last) if last.wrapping_sub(now) < 1 << 32 => last.wrapping_add(TOD_CLASSES as u64),
+            _ => now,
+        };
+        *last = Some(unique);
+        unique
+    }
+
+    /// The TOD clock has been set: values of before may come again.
+    pub(crate) fn forget_tod(&self) {
+        self.last_tod.iter().for_each(|last| *last.0.lock() = None);
     }
 
     /// Has every CPU serve `request`, and returns when all have. For threads that are not running a CPU themselves.
@@ -203,6 +230,10 @@ impl Cpu {
             Request::FlushAbsolute(absolute) => self.flush_absolute(absolute),
             Request::DropCode(absolute) => self.code.drop_page(absolute),
             Request::ForbidDirectStores(absolute) => self.forbid_direct_stores(absolute),
+            Request::SetEpoch(epoch, index) => {
+                self.set_epoch(epoch, index);
+                self.arm_timer();
+            }
             Request::SlotsChanged => {
                 self.flush_tlb();
                 self.code.drop_all();

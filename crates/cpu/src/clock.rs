@@ -12,28 +12,50 @@ use crate::state::Cpu;
 /// TOD-clock value of 1970-01-01 00:00 UTC. Bit 51 of the clock is a microsecond.
 const TOD_UNIX_EPOCH: u64 = 0x7D91_048B_CA00_0000;
 
+/// Ones where the clock has bits when the epoch index is counted as its leftmost byte.
+pub const EXTENDED_TOD_MASK: u128 = (1 << 72) - 1;
+
+/// CPUs of the same remainder keep their clock values different by the last value that one of them stored; CPUs of different
+/// remainders by the last four bits.
+pub(crate) const TOD_CLASSES: usize = 16;
+
 /// The host's TOD clock: set to the time of day when first used, then going with the monotonic clock.
 pub struct TodClock;
 
 impl TodClock {
-    fn base() -> &'static (Instant, u64) {
-        static BASE: OnceLock<(Instant, u64)> = OnceLock::new();
+    fn base() -> &'static (Instant, u128) {
+        static BASE: OnceLock<(Instant, u128)> = OnceLock::new();
         BASE.get_or_init(|| {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            (Instant::now(), TOD_UNIX_EPOCH.wrapping_add(duration_to_tod(unix)))
+            (Instant::now(), u128::from(TOD_UNIX_EPOCH) + u128::from(duration_to_tod(unix)))
         })
     }
 
     /// The clock's value.
     pub fn now() -> u64 {
+        Self::extended() as u64
+    }
+
+    /// The clock's value with the epoch index on its left, 72 bits in all.
+    pub fn extended() -> u128 {
         let (start, tod) = Self::base();
-        tod.wrapping_add(duration_to_tod(start.elapsed()))
+        (tod + u128::from(duration_to_tod(start.elapsed()))) & EXTENDED_TOD_MASK
     }
 }
 
 fn duration_to_tod(d: Duration) -> u64 {
     // One microsecond is 4096 units, hence a nanosecond 512/125.
     d.as_secs().wrapping_mul(4_096_000_000).wrapping_add(u64::from(d.subsec_nanos()) * 512 / 125)
+}
+
+/// How far the clock comparator is ahead of the clock; its condition is there when this is negative. `signed` is what the
+/// clock-comparator sign control makes of both.
+pub fn clock_comparator_lead(tod: u64, comparator: u64, signed: bool) -> i128 {
+    if signed {
+        i128::from(comparator as i64) - i128::from(tod as i64)
+    } else {
+        i128::from(comparator) - i128::from(tod)
+    }
 }
 
 /// The host time of a span of the TOD clock, rounded up.
@@ -115,17 +137,28 @@ impl Cpu {
         TodClock::now().wrapping_add(self.epoch)
     }
 
-    /// A value of the TOD clock that no earlier look has given: the last four bits are the CPU address's, so that up to
-    /// sixteen CPUs never see the same value.
-    pub fn unique_tod(&mut self) -> u64 {
-        let now = self.tod() & !15 | u64::from(self.address & 15);
-        // Signed distance, because the epoch may have been set back.
-        self.last_tod = if (now.wrapping_sub(self.last_tod) as i64) > 0 || now.abs_diff(self.last_tod) > 1 << 32 {
-            now
-        } else {
-            self.last_tod.wrapping_add(16)
-        };
-        self.last_tod
+    /// The guest's TOD clock with the epoch index on its left; the index is zero without the multiple-epoch facility.
+    pub fn extended_tod(&self) -> u128 {
+        let difference = u128::from(self.epoch_index) << 64 | u128::from(self.epoch);
+        let tod = TodClock::extended().wrapping_add(difference);
+        if self.model.facilities.has(139) { tod & EXTENDED_TOD_MASK } else { u128::from(tod as u64) }
+    }
+
+    /// A value of the TOD clock, with the epoch index, that no CPU of the machine has been given before. It is the CPU
+    /// address that tells up to sixteen CPUs apart.
+    pub fn unique_tod(&mut self) -> u128 {
+        let class = u64::from(self.address) % TOD_CLASSES as u64;
+        let now = self.extended_tod() & !(TOD_CLASSES as u128 - 1) | u128::from(class);
+        let ahead = self.cluster.unique_tod(now as u64).wrapping_sub(now as u64);
+        now.wrapping_add(u128::from(ahead)) & EXTENDED_TOD_MASK
+    }
+
+    /// Sets the difference between the guest's TOD clock and the host's.
+    pub fn set_epoch(&mut self, epoch: u64, index: u8) {
+        if (self.epoch, self.epoch_index) != (epoch, index) {
+            (self.epoch, self.epoch_index) = (epoch, index);
+            self.cluster.forget_tod();
+        }
     }
 
     /// The CPU timer's present value.
@@ -141,12 +174,11 @@ impl Cpu {
 
     /// Whether the clock comparator's condition is there.
     pub fn clock_comparator_pending(&self) -> bool {
-        let now = self.tod();
-        if self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR_SIGN) && self.model.facilities.has(139) {
-            (self.clock_comparator as i64) < now as i64
-        } else {
-            self.clock_comparator < now
-        }
+        clock_comparator_lead(self.tod(), self.clock_comparator, self.comparator_is_signed()) < 0
+    }
+
+    fn comparator_is_signed(&self) -> bool {
+        self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR_SIGN) && self.model.facilities.has(139)
     }
 
     /// Whether the CPU timer is negative.
@@ -163,13 +195,9 @@ impl Cpu {
     /// Host time until the next timer interruption that CR0 permits; zero when one is pending, `None` when none will come.
     pub fn time_to_timer(&self) -> Option<Duration> {
         let mut next: Option<u64> = None;
-        if self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR) && self.clock_comparator != u64::MAX {
-            let left = if self.clock_comparator_pending() {
-                0
-            } else {
-                self.clock_comparator.wrapping_sub(self.tod()).wrapping_add(1)
-            };
-            next = Some(left);
+        if self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR) {
+            let lead = clock_comparator_lead(self.tod(), self.clock_comparator, self.comparator_is_signed());
+            next = Some(u64::try_from((lead + 1).max(0)).unwrap_or(u64::MAX));
         }
         if self.cr0().contains(crate::Cr0::CPU_TIMER) {
             let left = if self.cpu_timer_pending() { 0 } else { self.cpu_timer() + 1 };
@@ -199,5 +227,15 @@ mod tests {
         assert_eq!(tod_to_duration(1), Duration::from_nanos(1), "rounded up");
         let a = TodClock::now();
         assert!(TodClock::now() >= a);
+    }
+
+    #[test]
+    fn sign_control_decides_what_is_ahead() {
+        assert!(clock_comparator_lead(0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF, false) < 0);
+        assert!(clock_comparator_lead(0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF, true) > 0);
+        // Beyond the end of the epoch the clock is positive again, and minus one has passed.
+        assert!(clock_comparator_lead(5, u64::MAX, false) > 0);
+        assert!(clock_comparator_lead(5, u64::MAX, true) < 0);
+        assert_eq!(clock_comparator_lead(5, 5, true), 0, "equal is not yet past");
     }
 }

@@ -108,11 +108,14 @@ pub struct Cpu {
     pub program_parameter: u64,
     /// Clock comparator.
     pub clock_comparator: u64,
-    /// Guest TOD clock minus host TOD clock.
+    /// Guest TOD clock minus host TOD clock; [`Cpu::set_epoch`] changes it.
     pub epoch: u64,
+    /// The epoch index of that difference (multiple-epoch facility).
+    pub epoch_index: u8,
+    /// The part of the difference that a program set with PTFF-STOU.
+    pub user_epoch: u64,
     pub(crate) cpu_timer_set: u64,
     pub(crate) cpu_timer_since: u64,
-    pub(crate) last_tod: u64,
     /// A timer interruption was pending and enabled in CR0 when last looked at; the PSW may still mask it.
     pub timer_due: bool,
     /// What the host wants to see.
@@ -173,9 +176,10 @@ impl Cpu {
             program_parameter: 0,
             clock_comparator: 0,
             epoch: 0,
+            epoch_index: 0,
+            user_epoch: 0,
             cpu_timer_set: 0,
             cpu_timer_since: 0,
-            last_tod: 0,
             timer_due: false,
             interceptions: Interceptions::default(),
             program: ProgramData::default(),

@@ -66,7 +66,7 @@ impl Vm {
             (KVM_S390_VM_TOD, _) if attr.flags != 0 => Err(Errno::EINVAL),
             (KVM_S390_VM_TOD, KVM_S390_VM_TOD_LOW) => {
                 // SAFETY: the caller says that the object is there.
-                self.set_tod(unsafe { read(addr)? });
+                self.set_tod(0, unsafe { read(addr)? });
                 Ok(())
             }
             (KVM_S390_VM_TOD, KVM_S390_VM_TOD_HIGH) => {
@@ -77,10 +77,10 @@ impl Vm {
             (KVM_S390_VM_TOD, KVM_S390_VM_TOD_EXT) => {
                 // SAFETY: the caller says that the object is there.
                 let clock: kvm_s390_vm_tod_clock = unsafe { read(addr)? };
-                if clock.epoch_idx != 0 {
+                if clock.epoch_idx != 0 && !self.has_facility(139) {
                     return Err(Errno::EINVAL);
                 }
-                self.set_tod(clock.tod);
+                self.set_tod(clock.epoch_idx, clock.tod);
                 Ok(())
             }
             (KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_AES_KW..=KVM_S390_VM_CRYPTO_DISABLE_DEA_KW) => {
@@ -123,10 +123,11 @@ impl Vm {
             match (attr.group, attr.attr) {
                 (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_LIMIT_SIZE) => write(addr, KVM_S390_NO_MEM_LIMIT),
                 (KVM_S390_VM_TOD, _) if attr.flags != 0 => Err(Errno::EINVAL),
-                (KVM_S390_VM_TOD, KVM_S390_VM_TOD_LOW) => write(addr, self.tod()),
+                (KVM_S390_VM_TOD, KVM_S390_VM_TOD_LOW) => write(addr, self.tod().1),
                 (KVM_S390_VM_TOD, KVM_S390_VM_TOD_HIGH) => write(addr, 0u8),
                 (KVM_S390_VM_TOD, KVM_S390_VM_TOD_EXT) => {
-                    write(addr, kvm_s390_vm_tod_clock { epoch_idx: 0, tod: self.tod() })
+                    let (epoch_idx, tod) = self.tod();
+                    write(addr, kvm_s390_vm_tod_clock { epoch_idx, tod })
                 }
                 (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR) => write(addr, self.model.read().processor()),
                 (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE) => write(addr, self.model.read().machine()),

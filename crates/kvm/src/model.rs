@@ -231,8 +231,7 @@ pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
     let mut out = kvm_s390_vm_cpu_subfunc::default();
     // PERFORM LOCKED OPERATION: function codes 0 to 23 are those of z/Architecture.
     out.plo[..3].fill(0xff);
-    // PTFF: query available functions, query TOD offset.
-    out.ptff[0] = 0x80;
+    out.ptff = softsie_exec::semantics::TIMING_FUNCTIONS;
     // Query alone, where a query exists.
     for query in [
         &mut out.kmac,

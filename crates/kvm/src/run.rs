@@ -72,6 +72,7 @@ impl Running<'_> {
     fn deliver_and_execute(&mut self) -> Handled {
         self.deliver_interrupts()?;
         self.cpu.sd.icptcode.set(icpt::NONE);
+        self.sie.cpu.user_epoch = self.vm.user_epoch();
         self.cpu.statistics.entries.bump();
         match self.sie.run(&self.cpu.sd) {
             Leave::HostRequest => {

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use softsie_sie::{CpuFlags, Ecb, ExecutionControls, InterceptionControls, Sie, StateDescription};
+use softsie_sie::{CpuFlags, Ecb, Ecd, ExecutionControls, InterceptionControls, Sie, StateDescription};
 
 use crate::abi::*;
 use crate::interrupt::LocalIrq;
@@ -46,7 +46,11 @@ impl Vcpu {
         sd.set_ibc(model.ibc());
         sd.icpua.set(id);
         sd.hpid.set(4);
-        sd.epoch.set(vm.epoch());
+        sd.epoch.set(vm.epoch() as u64);
+        sd.epdx.set((vm.epoch() >> 64) as u8);
+        if model.has(139) {
+            sd.ecd.set(Ecd::MEF.bits());
+        }
         sd.ihcpu.set(0xffff);
         let mut eca = ExecutionControls::CEI | ExecutionControls::MVPGI | ExecutionControls::PROTEXCI;
         eca.set(ExecutionControls::VX, model.has(129));

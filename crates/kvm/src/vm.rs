@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use softsie_cpu::{Cluster, FacilityList, Request, TimerService, TodClock};
+use softsie_cpu::{Cluster, EXTENDED_TOD_MASK, FacilityList, Request, TimerService, TodClock};
 use softsie_mem::Storage;
 use softsie_sie::{CpuFlags, InterceptionControls};
 
@@ -29,7 +29,7 @@ pub struct Vm {
     /// Changes of memory slots, one at a time.
     pub(crate) slots: Mutex<()>,
     /// Guest TOD clock minus host TOD clock.
-    epoch: AtomicU64,
+    epoch: Mutex<Epoch>,
     /// The largest guest storage that the client set.
     pub(crate) memory_limit: AtomicU64,
     user_cpu_state: AtomicBool,
@@ -39,6 +39,15 @@ pub struct Vm {
     css_support: AtomicBool,
     irqchip: AtomicBool,
     flic: AtomicBool,
+}
+
+/// Guest TOD clock minus host TOD clock.
+#[derive(Debug, Default, Clone, Copy)]
+struct Epoch {
+    /// All of it, with the epoch index on the left: 72 bits.
+    all: u128,
+    /// The part that the guest set as its user's.
+    user: u64,
 }
 
 impl core::fmt::Debug for Vm {
@@ -59,7 +68,7 @@ impl Vm {
             cpus: RwLock::default(),
             creation: Mutex::new(()),
             slots: Mutex::new(()),
-            epoch: AtomicU64::new(0),
+            epoch: Mutex::default(),
             memory_limit: AtomicU64::new(KVM_S390_NO_MEM_LIMIT),
             user_cpu_state: AtomicBool::new(false),
             user_sigp: AtomicBool::new(false),
@@ -274,24 +283,51 @@ impl Vm {
         self.model.read().facilities()
     }
 
-    /// Guest TOD clock minus host TOD clock.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Relaxed)
+    /// Guest TOD clock minus host TOD clock, 72 bits.
+    pub(crate) fn epoch(&self) -> u128 {
+        self.epoch.lock().all
     }
 
-    /// The guest's TOD clock.
-    pub(crate) fn tod(&self) -> u64 {
-        TodClock::now().wrapping_add(self.epoch())
+    /// The part of it that the guest set as its user's.
+    pub(crate) fn user_epoch(&self) -> u64 {
+        self.epoch.lock().user
+    }
+
+    /// The guest's TOD clock, after the epoch index, which is zero without the multiple-epoch facility.
+    pub(crate) fn tod(&self) -> (u8, u64) {
+        let tod = TodClock::extended().wrapping_add(self.epoch());
+        (if self.has_facility(139) { (tod >> 64) as u8 } else { 0 }, tod as u64)
     }
 
     /// Sets the guest's TOD clock.
-    pub(crate) fn set_tod(&self, tod: u64) {
-        let epoch = tod.wrapping_sub(TodClock::now());
-        self.epoch.store(epoch, Ordering::Relaxed);
+    pub(crate) fn set_tod(&self, index: u8, tod: u64) {
+        self.set_epoch((u128::from(index) << 64 | u128::from(tod)).wrapping_sub(TodClock::extended()));
+    }
+
+    /// Sets the guest's difference from the host's TOD clock; when this returns, no CPU can see the old one. Not for a thread
+    /// that is executing a CPU.
+    pub(crate) fn set_epoch(&self, all: u128) {
+        let mut epoch = self.epoch.lock();
+        epoch.all = all & EXTENDED_TOD_MASK;
+        let (low, index) = (epoch.all as u64, (epoch.all >> 64) as u8);
         self.each_cpu(|cpu| {
-            cpu.sd.epoch.set(epoch);
-            cpu.look_up();
+            cpu.sd.epoch.set(low);
+            cpu.sd.epdx.set(index);
         });
+        self.cluster.request(Request::SetEpoch(low, index));
+        // Those that wait have timers to look at.
+        self.each_cpu(|cpu| cpu.look_up());
+    }
+
+    /// Replaces the user's part of the difference.
+    pub(crate) fn set_user_epoch(&self, user: u64) {
+        let all = {
+            let mut epoch = self.epoch.lock();
+            let before = core::mem::replace(&mut epoch.user, user);
+            // Both are signed: the index follows.
+            epoch.all.wrapping_add((i128::from(user as i64) - i128::from(before as i64)) as u128)
+        };
+        self.set_epoch(all);
     }
 
     /// Has every CPU forget what it derived from the memory slots.

@@ -149,7 +149,7 @@ impl Sie {
     /// What the state description holds goes into the CPU.
     fn load(&mut self, sd: &StateDescription) {
         let cpu = &mut self.cpu;
-        cpu.epoch = sd.epoch.get();
+        cpu.set_epoch(sd.epoch.get(), sd.epdx.get());
         cpu.clock_comparator = sd.ckc.get();
         cpu.set_cpu_timer(sd.cputm.get());
         cpu.todpr = sd.todpr.get();

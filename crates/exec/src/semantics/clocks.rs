@@ -1,8 +1,8 @@
-//! Clock comparator, CPU timer, TOD programmable register, and the TOD-clock functions.
+//! Clock comparator, CPU timer, TOD programmable register. PERFORM TIMING FACILITY FUNCTION is in `timing_facility.rs`.
 //! Source: Principles of Operation, chapter 4, Timing; chapter 10: SET CLOCK COMPARATOR, SET CPU TIMER, SET CLOCK
-//! PROGRAMMABLE FIELD, PERFORM TIMING FACILITY FUNCTION; chapter 7: EXTRACT CPU TIME.
+//! PROGRAMMABLE FIELD; chapter 7: EXTRACT CPU TIME.
 
-use softsie_cpu::{AddressSpace, Cpu, Exit};
+use softsie_cpu::{Cpu, Exit};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -12,7 +12,7 @@ semantics! {
     simple {}
     heavy {
         SCKC => set_clock_comparator, STCKC => store_clock_comparator, SPT => set_cpu_timer, STPT => store_cpu_timer,
-        ECTG => extract_cpu_time, SCKPF => set_programmable_field, PTFF => perform_timing_facility_function,
+        ECTG => extract_cpu_time, SCKPF => set_programmable_field,
     }
 }
 
@@ -66,28 +66,5 @@ fn set_programmable_field(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
         return Err(Exit::SPECIFICATION);
     }
     cpu.todpr = value;
-    Ok(())
-}
-
-/// Query available functions: the only function that is announced.
-const QUERY: u8 = 0;
-
-fn perform_timing_facility_function(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
-    let function: u8 = cpu.gr(0);
-    if function & 0x80 != 0 {
-        return Err(Exit::SPECIFICATION);
-    }
-    if function >= 0x40 {
-        cpu.require_supervisor()?;
-    }
-    if function != QUERY {
-        cpu.cc = 3;
-        return Ok(());
-    }
-    let block = in_register(cpu, 1);
-    let mut available = [0; 16];
-    available[0] = 0x80 >> QUERY;
-    cpu.write_bytes(AddressSpace::Logical(block.ar), block.address, &available)?;
-    cpu.cc = 0;
     Ok(())
 }

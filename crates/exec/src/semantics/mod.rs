@@ -60,6 +60,8 @@ mod space_switch;
 pub(crate) mod trace_entries;
 mod vector_form;
 
+pub use timing_facility::{TIMING_FUNCTIONS, function as timing_function};
+
 files! {
     access_register,
     add_subtract,
@@ -112,6 +114,7 @@ files! {
     storage_update,
     store_clock,
     string,
+    timing_facility,
     translate,
     trace_instructions,
     trap,

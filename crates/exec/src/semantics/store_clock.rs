@@ -17,7 +17,7 @@ semantics! {
 
 fn store_clock(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d2b2(cpu, o);
-    let tod = cpu.unique_tod();
+    let tod = cpu.unique_tod() as u64;
     cpu.store(ea.address, ea.ar, tod)?;
     cpu.cc = 0;
     Ok(())
@@ -33,9 +33,8 @@ fn store_clock_fast(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn store_clock_extended(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d2b2(cpu, o);
-    let tod = u128::from(cpu.unique_tod());
-    // Epoch index zero, 104 bits of clock of which the last 40 are not zero, and the programmable field.
-    let value = tod << 56 | 1 << 16 | u128::from(cpu.todpr as u16);
+    // Epoch index, 104 bits of clock of which the last 40 are not zero, and the programmable field.
+    let value = cpu.unique_tod() << 56 | 1 << 16 | u128::from(cpu.todpr as u16);
     cpu.store(ea.address, ea.ar, value)?;
     cpu.cc = 0;
     Ok(())

@@ -26,7 +26,7 @@ fn trace<const LONG: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         return Ok(());
     }
     let last = o.r3().wrapping_sub(o.r1()) & 15;
-    let tod = cpu.unique_tod();
+    let tod = cpu.unique_tod() as u64;
     let entry = TraceEntry::new();
     // Bits 16-63 of the clock, or bits 0-79, of which those past 63 are zero.
     let mut entry = if LONG {

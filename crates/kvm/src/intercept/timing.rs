@@ -1,6 +1,9 @@
 //! Timing instructions that were intercepted: SET CLOCK, SET CLOCK PROGRAMMABLE FIELD, PERFORM TIMING FACILITY FUNCTION.
 //! Truth: Principles of Operation, chapter 10; Linux 6.12 arch/s390/kvm/priv.c (handle_set_clock, kvm_s390_handle_01).
 
+use softsie_exec::semantics::timing_function as function;
+
+use super::operand::Operand;
 use super::{Handled, Stop, pic};
 use crate::run::Running;
 
@@ -10,7 +13,7 @@ impl Running<'_> {
         let operand = self.operand_s();
         self.check_boundary(operand, 8)?;
         let tod = u64::from_be_bytes(self.fetch(operand)?);
-        self.vm.set_tod(tod);
+        self.vm.set_tod(0, tod);
         self.set_cc(0);
         Ok(())
     }
@@ -25,9 +28,26 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// The control functions are not available to the guest.
+    /// The control functions: the guest may change its offset from the machine's clock, and nothing of the clock itself.
+    /// Linux offers none; the architecture lets a guest have these.
     pub(super) fn handle_ptff(&mut self) -> Handled {
-        self.set_cc(3);
+        self.check_supervisor()?;
+        let block = Operand { address: self.gr(1), ar: 1 };
+        match self.gr(0) as u8 & 0x7f {
+            function::SET_TOD_OFFSET => {
+                let offset = u64::from_be_bytes(self.fetch(block)?);
+                self.vm.set_epoch(u128::from(offset));
+            }
+            function::SET_TOD_OFFSET_USER => {
+                let offset = u64::from_be_bytes(self.fetch(block)?);
+                self.vm.set_user_epoch(offset);
+            }
+            _ => {
+                self.set_cc(3);
+                return Ok(());
+            }
+        }
+        self.set_cc(0);
         Ok(())
     }
 }

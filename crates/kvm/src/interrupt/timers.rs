@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use softsie_cpu::{Cr0, PswMask, TodClock, tod_to_duration};
+use softsie_cpu::{Cr0, PswMask, TodClock, clock_comparator_lead, tod_to_duration};
 use softsie_sie::StateDescription;
 
 use super::pending::Pending;
@@ -16,18 +16,12 @@ fn guest_tod(sd: &StateDescription) -> u64 {
     TodClock::now().wrapping_add(sd.epoch.get())
 }
 
-/// How far the clock comparator is behind the clock: positive when its condition is there.
-fn clock_comparator_lag(sd: &StateDescription, signed: bool) -> i128 {
-    let (tod, ckc) = (guest_tod(sd), sd.ckc.get());
-    if signed { i128::from(tod as i64) - i128::from(ckc as i64) } else { i128::from(tod) - i128::from(ckc) }
-}
-
 /// Which of the two timers have their condition, whatever is enabled. `sign` says that the model has the clock-comparator
 /// sign control (facility 139).
 pub(crate) fn timers_pending(sd: &StateDescription, sign: bool) -> Pending {
     let mut pending = Pending::empty();
     let signed = sign && Cr0::from_bits_retain(sd.gcr[0].get()).contains(Cr0::CLOCK_COMPARATOR_SIGN);
-    pending.set(Pending::CLOCK_COMPARATOR, clock_comparator_lag(sd, signed) > 0);
+    pending.set(Pending::CLOCK_COMPARATOR, clock_comparator_lead(guest_tod(sd), sd.ckc.get(), signed) < 0);
     pending.set(Pending::CPU_TIMER, (sd.cputm.get() as i64) < 0);
     pending
 }
@@ -42,7 +36,7 @@ pub(crate) fn time_to_timer(sd: &StateDescription, sign: bool, running_since: u6
     let mut next: Option<u64> = None;
     if cr0.contains(Cr0::CLOCK_COMPARATOR) {
         let signed = sign && cr0.contains(Cr0::CLOCK_COMPARATOR_SIGN);
-        let left = (1 - clock_comparator_lag(sd, signed)).max(0);
+        let left = (1 + clock_comparator_lead(guest_tod(sd), sd.ckc.get(), signed)).max(0);
         next = Some(u64::try_from(left).unwrap_or(u64::MAX));
     }
     if cr0.contains(Cr0::CPU_TIMER) {

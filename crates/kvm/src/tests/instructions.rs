@@ -177,15 +177,45 @@ fn clock() {
     with_gr1(&vcpu, 0x5000);
     machine.write(0x5000, &0x4000_0000_0000_0000u64.to_be_bytes());
     exec(&vcpu, s_format(SCK)).unwrap();
-    assert!(machine.vm.tod() - 0x4000_0000_0000_0000 < 4_096_000_000);
+    assert!(machine.vm.tod().1 - 0x4000_0000_0000_0000 < 4_096_000_000);
     assert_eq!(cc(&vcpu), 0);
     change(&vcpu, |r| r.sie.cpu.gr[0] = 0xffff_ffff_0000_1234);
     exec(&vcpu, 0x0107 << 48).unwrap();
     assert_eq!(vcpu.peer().sd.todpr.get(), 0x1234);
     change(&vcpu, |r| r.sie.cpu.gr[0] = 0x1_0000);
     assert_eq!(program(exec(&vcpu, 0x0107 << 48)), 6);
-    exec(&vcpu, 0x0104 << 48).unwrap();
-    assert_eq!(cc(&vcpu), 3, "control functions of PTFF");
+    // What steers the machine's own clock: adjust offset, fine rate, gross rate; and what there is not.
+    for function in [0x40, 0x42, 0x43, 0x44, 0x7f] {
+        change(&vcpu, |r| r.sie.cpu.gr[0] = function);
+        exec(&vcpu, 0x0104 << 48).unwrap();
+        assert_eq!(cc(&vcpu), 3, "PTFF {function:#x}");
+    }
+}
+
+#[test]
+fn clock_offsets_of_the_guest() {
+    let (machine, vcpu) = machine();
+    let ptff = |function, offset: u64| {
+        machine.write(0x5000, &offset.to_be_bytes());
+        change(&vcpu, |r| {
+            r.sie.cpu.gr[0] = function;
+            r.sie.cpu.gr[1] = 0x5000;
+        });
+        exec(&vcpu, 0x0104 << 48)
+    };
+    let ahead = || machine.vm.epoch() as i64 / 4_096_000_000;
+    const HOUR: u64 = 3600 * 4_096_000_000;
+    ptff(0x41, 5 * HOUR).unwrap();
+    assert_eq!((cc(&vcpu), ahead()), (0, 5 * 3600));
+    assert_eq!(vcpu.peer().sd.epoch.get(), 5 * HOUR, "every CPU follows");
+    ptff(0x45, 2 * HOUR).unwrap();
+    assert_eq!((cc(&vcpu), ahead()), (0, 7 * 3600), "the user's part is added");
+    ptff(0x45, 0u64.wrapping_sub(HOUR)).unwrap();
+    assert_eq!(ahead(), 4 * 3600, "and replaced");
+    assert_eq!(machine.vm.user_epoch(), 0u64.wrapping_sub(HOUR));
+    change(&vcpu, |r| r.cpu.sd.gpsw_mask.set(0x0001_0001_8000_0000));
+    assert_eq!(program(ptff(0x41, 0)), 2);
+    assert_eq!(ahead(), 4 * 3600);
 }
 
 #[test]
