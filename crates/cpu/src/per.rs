@@ -125,7 +125,12 @@ impl Cpu {
         self.per.active && self.per.events != 0
     }
 
-    /// Ends an instruction that has not been executed, or that the host completes.
+    /// Whether an instruction-fetching event has occurred.
+    pub fn per_fetch_pending(&self) -> bool {
+        self.per.active && self.per.events & FETCHING != 0
+    }
+
+    /// Ends an instruction that has not been executed, or whose events nobody has asked for.
     pub fn per_discard(&mut self) {
         self.per.active = false;
     }

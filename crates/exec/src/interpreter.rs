@@ -93,6 +93,7 @@ fn ends_run(o: &Operands) -> bool {
 
 /// Runs the CPU until something wants the host.
 pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
+    cpu.per_discard();
     loop {
         if let Some(leave) = look_up(cpu) {
             return leave;
@@ -262,10 +263,11 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
         _ => {}
     }
     let leave = conclude(cpu, observer, &d.operands, result);
-    if leave.is_some() {
-        cpu.per_discard();
-    } else if cpu.per_pending() {
-        return interrupt(cpu, observer, ProgramCode::PER, length);
+    match leave {
+        None if cpu.per_pending() => return interrupt(cpu, observer, ProgramCode::PER, length),
+        // Whoever completes the instruction adds to its events and takes them.
+        None | Some(Leave::Instruction { .. } | Leave::OperationException { .. }) => {}
+        Some(_) => cpu.per_discard(),
     }
     leave
 }

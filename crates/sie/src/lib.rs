@@ -7,7 +7,7 @@ mod state_description;
 
 pub use softsie_exec::{Filter as TraceFilter, Tracer};
 
-pub use run::{Kicker, Leave, ProgramInterruption, Sie};
+pub use run::{Kicker, Leave, ProgramEvent, ProgramInterruption, Sie};
 pub use state_description::{
     BeU8, BeU16, BeU32, BeU64, CpuFlags, Ecb, Ecb2, Ecb3, Ecd, ExecutionControls, InterceptionControls,
     StateDescription, icpt, icptstatus, lctl,

@@ -32,6 +32,19 @@ pub struct ProgramInterruption {
     pub exception_access_id: u8,
 }
 
+/// Program-event-recording events of an instruction that the host has completed: parameters of a program interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ProgramEvent {
+    /// PER code.
+    pub code: u8,
+    /// Addressing-and-translation-mode identification.
+    pub modes: u8,
+    /// PER address.
+    pub address: u64,
+    /// PER access identification.
+    pub access_id: u8,
+}
+
 /// Makes a running [`Sie::run`] return soon, or the next one at once.
 #[derive(Clone, Debug)]
 pub struct Kicker(AttentionHandle);
@@ -126,11 +139,11 @@ impl Sie {
                 intercept(sd, if external { icpt::EXTREQ } else { icpt::IOREQ })
             }
             softsie_exec::Leave::Instruction { text, execute_length } => {
-                store_text(sd, text, execute_length);
+                self.store_text(sd, text, execute_length);
                 intercept(sd, icpt::INST)
             }
             softsie_exec::Leave::OperationException { text, execute_length } => {
-                store_text(sd, text, execute_length);
+                self.store_text(sd, text, execute_length);
                 intercept(sd, icpt::OPEREXC)
             }
             softsie_exec::Leave::ProgramLoop => {
@@ -146,9 +159,27 @@ impl Sie {
         }
     }
 
+    fn store_text(&self, sd: &StateDescription, text: u64, execute_length: u8) {
+        sd.ipa.set((text >> 48) as u16);
+        sd.ipb.set((text >> 16) as u32);
+        let execute = if execute_length == 0 { 0 } else { icptstatus::executed(execute_length) };
+        let fetch = if self.cpu.per_fetch_pending() { icptstatus::PER_IFETCH } else { 0 };
+        sd.icptstatus.set(execute | fetch);
+    }
+
+    /// The events of the intercepted instruction, which the host has completed by now: those that were recognised before
+    /// the interception, and stores by [`Sie::write_logical`]. To be asked for once, before the CPU runs again.
+    pub fn take_program_event(&mut self) -> Option<ProgramEvent> {
+        let occurred = self.cpu.per_end();
+        let data = std::mem::take(&mut self.cpu.program);
+        let [code, modes] = data.per_code.to_be_bytes();
+        occurred.then_some(ProgramEvent { code, modes, address: data.per_address, access_id: data.per_access_id })
+    }
+
     /// What the state description holds goes into the CPU.
     fn load(&mut self, sd: &StateDescription) {
         let cpu = &mut self.cpu;
+        cpu.per_discard();
         cpu.set_epoch(sd.epoch.get(), sd.epdx.get());
         cpu.clock_comparator = sd.ckc.get();
         cpu.set_cpu_timer(sd.cputm.get());
@@ -259,6 +290,7 @@ impl Sie {
         self.load_controls(sd);
         let result = f(&mut self.cpu);
         self.cpu.stop_running();
+        // An exception's parameters.
         let data = std::mem::take(&mut self.cpu.program);
         result.map_err(|exit| ProgramInterruption {
             code: match exit {
@@ -274,10 +306,4 @@ impl Sie {
 fn intercept(sd: &StateDescription, code: u8) -> Leave {
     sd.icptcode.set(code);
     Leave::Interception
-}
-
-fn store_text(sd: &StateDescription, text: u64, execute_length: u8) {
-    sd.ipa.set((text >> 48) as u16);
-    sd.ipb.set((text >> 16) as u32);
-    sd.icptstatus.set(if execute_length == 0 { 0 } else { icptstatus::executed(execute_length) });
 }

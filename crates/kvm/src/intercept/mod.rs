@@ -11,7 +11,7 @@ mod stsi;
 mod timing;
 mod wait;
 
-use softsie_cpu::{Lowcore, Psw, PswMask};
+use softsie_cpu::{Lowcore, ProgramCode, Psw, PswMask};
 use softsie_sie::icpt;
 
 use crate::abi::*;
@@ -57,8 +57,24 @@ impl Stop {
 }
 
 impl Running<'_> {
-    /// Completes the interception in the state description, or says who does.
+    /// Completes the interception in the state description, or says who does. Program-event-recording events of the
+    /// instruction are made pending, also when the client completes it.
     pub(crate) fn handle_interception(&mut self) -> Handled {
+        let handled = self.dispatch_interception();
+        if let (Some(event), false) = (self.sie.take_program_event(), matches!(handled, Err(Stop::Fail(_)))) {
+            self.inject_program(kvm_s390_pgm_info {
+                code: ProgramCode::PER.0,
+                per_code: event.code,
+                per_atmid: event.modes,
+                per_address: event.address,
+                per_access_id: event.access_id,
+                ..Default::default()
+            })?;
+        }
+        handled
+    }
+
+    fn dispatch_interception(&mut self) -> Handled {
         let sd = &self.cpu.sd;
         let code = sd.icptcode.get();
         self.cpu.statistics.count_interception(code, sd.ipa.get());

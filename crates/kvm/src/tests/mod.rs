@@ -5,6 +5,7 @@ mod calls;
 mod delivery;
 mod instructions;
 mod machine;
+mod per;
 mod running;
 mod sigp;
 mod storm;
