@@ -65,9 +65,9 @@ pub(crate) fn model() -> Arc<Model> {
         facilities.set(*f, true);
     }
     // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
-    // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation and COMPARE AND SWAP AND STORE,
-    // multiple epochs.
-    for f in [8, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33, 139] {
+    // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation, COMPARE AND SWAP AND STORE, multiple
+    // epochs, enhanced monitor.
+    for f in [8, 36, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33, 139] {
         facilities.set(f, true);
     }
     Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() })

@@ -30,6 +30,9 @@ impl Lowcore {
     pub const MACHINE_CHECK_CODE: u64 = 0xE8;
     pub const EXTERNAL_DAMAGE_CODE: u64 = 0xF4;
     pub const FAILING_STORAGE_ADDRESS: u64 = 0xF8;
+    pub const MONITOR_COUNTER_ORIGIN: u64 = 0x100;
+    pub const MONITOR_COUNTER_SIZE: u64 = 0x108;
+    pub const MONITOR_EXCEPTION_COUNT: u64 = 0x10C;
     pub const BREAKING_EVENT_ADDRESS: u64 = 0x110;
     pub const RESTART_OLD_PSW: u64 = 0x120;
     pub const EXTERNAL_OLD_PSW: u64 = 0x130;

@@ -12,12 +12,12 @@ use crate::{Errno, Result};
 const HOST_CPU_ID: u64 = 0xff00_5157_8561_8000;
 
 /// Facilities that a guest may be given, as far as the CPU has all their instructions and what they need. Those without
-/// instructions of their own are listed when what they promise holds here. It does not for 36 (monitor events are not
-/// counted), 38, 47 and 54 (COMPRESSION CALL), 59, and 149 (MOVE PAGE sets no keys).
+/// instructions of their own are listed when what they promise holds here. It does not for 38, 47 and 54
+/// (COMPRESSION CALL), 59, and 149 (MOVE PAGE sets no keys).
 const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34, 35,
-    37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134, 135, 138,
-    145, 146, 148, 150, 151, 152, 155,
+    36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134,
+    135, 138, 145, 146, 148, 150, 151, 152, 155,
 ];
 
 /// Facilities that promise something about others: (facility, what it needs). Bits 37 and 44 are among them because part of

@@ -1,17 +1,16 @@
-//! What the CPU tells about itself, and the calls by which a program is observed.
-//! Source: Principles of Operation, chapter 7: STORE FACILITY LIST EXTENDED, EXTRACT CPU ATTRIBUTE, MONITOR CALL.
+//! What the CPU tells about itself.
+//! Source: Principles of Operation, chapter 7: STORE FACILITY LIST EXTENDED, EXTRACT CPU ATTRIBUTE.
 
-use softsie_cpu::{AddressSpace, Cpu, Exit, ProgramCode};
+use softsie_cpu::{AddressSpace, Cpu, Exit};
 use softsie_isa::Operands;
 
-use crate::operand::{d1b1, d2b2};
+use crate::operand::d2b2;
 
 semantics! {
     simple {}
     heavy {
         STFLE => store_facility_list_extended,
         ECAG => extract_cpu_attribute,
-        MC => monitor_call,
     }
 }
 
@@ -45,17 +44,4 @@ fn extract_cpu_attribute(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         _ => u64::MAX,
     };
     Ok(())
-}
-
-fn monitor_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let class = o.i2() as u16;
-    if class > 15 {
-        return Err(Exit::SPECIFICATION);
-    }
-    if cpu.cr[8] & 0x8000 >> class == 0 {
-        return Ok(());
-    }
-    cpu.program.monitor_class = class;
-    cpu.program.monitor_code = d1b1(cpu, o).address;
-    Err(Exit::Program(ProgramCode::MONITOR_EVENT))
 }

@@ -98,6 +98,7 @@ files! {
     locked_operation,
     logical,
     machine_facts,
+    monitor,
     move_compare_long,
     move_with_key,
     multiply_divide,
