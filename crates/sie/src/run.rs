@@ -116,6 +116,9 @@ impl Sie {
         when.set(PswMask::EXTERNAL, flags.contains(CpuFlags::EXT_INT));
         when.set(PswMask::IO, flags.contains(CpuFlags::IO_INT));
         let controls = sd.interception_controls();
+        // Loading of PSWs is intercepted when a machine check is pending; interruptions and PROGRAM RETURN load PSWs, too.
+        let masked = sd.gpsw_mask.get() & PswMask::MACHINE_CHECK.bits() == 0;
+        when.set(PswMask::MACHINE_CHECK, masked && controls.contains(InterceptionControls::LPSW));
         self.cpu.interceptions = Interceptions {
             when_enabled: when.bits(),
             load_control: sd.lctl.get(),
@@ -135,8 +138,15 @@ impl Sie {
             softsie_exec::Leave::Timer => Leave::HostRequest,
             softsie_exec::Leave::Wait => intercept(sd, icpt::WAIT),
             softsie_exec::Leave::Enabled => {
-                let external = self.cpu.psw.has(PswMask::EXTERNAL) && flags.contains(CpuFlags::EXT_INT);
-                intercept(sd, if external { icpt::EXTREQ } else { icpt::IOREQ })
+                let enabled = |mask| self.cpu.psw.has(mask) && when.contains(mask);
+                let code = if enabled(PswMask::MACHINE_CHECK) {
+                    icpt::MCHKREQ
+                } else if enabled(PswMask::EXTERNAL) {
+                    icpt::EXTREQ
+                } else {
+                    icpt::IOREQ
+                };
+                intercept(sd, code)
             }
             softsie_exec::Leave::Instruction { text, execute_length } => {
                 self.store_text(sd, text, execute_length);

@@ -30,6 +30,10 @@ const EXTERNAL_PARAMETER_2: u64 = 0x11b8;
 const PER_ATMID: u64 = 0x97;
 /// Machine-check extended-save-area designation; its origin is on a boundary of at least 1 KiB.
 const EXTENDED_SAVE_AREA: u64 = 0x11b0;
+/// Byte that a machine-check interruption sets to one, for z/Architecture.
+const ARCHITECTURAL_MODE: u64 = 0xa3;
+/// Fixed-logout area, where store status puts the PSW.
+const FIXED_LOGOUT: u64 = 0x1300;
 /// Validity of the vector registers, in the machine-check interruption code.
 const MCIC_VECTOR: u64 = 1 << 38;
 /// Validity of the guarded-storage registers.
@@ -143,15 +147,19 @@ impl Running<'_> {
     }
 
     fn deliver_machine_check(&mut self) -> Result<()> {
+        // One interruption indicates all that is pending and not masked.
+        let masks = self.cpu.sd.gcr[14].get();
         let mut info = {
             let mut local = self.cpu.local.lock();
-            if local.pending.intersects(Pending::MCHK) { local.take_machine_check() } else { Default::default() }
+            let enabled = local.pending.contains(Pending::MCHK_EXIGENT) || local.machine_check.cr14 & masks != 0;
+            if enabled { local.take_machine_check() } else { Default::default() }
         };
-        if let Some(floating) = self.vm.floating.take_machine_check() {
-            info.cr14 |= floating.cr14;
+        if let Some(floating) = self.vm.floating.take_machine_check(masks) {
             info.mcic |= floating.mcic;
             info.ext_damage_code |= floating.ext_damage_code;
-            info.failing_storage_address = floating.failing_storage_address;
+            if info.failing_storage_address == 0 {
+                info.failing_storage_address = floating.failing_storage_address;
+            }
         }
         if info.mcic == 0 {
             return Ok(());
@@ -159,10 +167,14 @@ impl Running<'_> {
         self.store_registers();
         self.vm.store_status(self.cpu, u64::from(self.cpu.sd.prefix()), crate::status::What::MachineCheck)?;
         let area = u64::from_be_bytes(self.fetch_lowcore(EXTENDED_SAVE_AREA)?) & !0x3ff;
+        // What is not stored is not valid.
         info.mcic &= !MCIC_GUARDED_STORAGE;
-        if area == 0 || self.store_vectors(area).is_err() {
+        let vectors = info.mcic & MCIC_VECTOR != 0 && area != 0 && self.vm.has_vector();
+        if !vectors || self.store_vectors(area).is_err() {
             info.mcic &= !MCIC_VECTOR;
         }
+        self.store_lowcore(ARCHITECTURAL_MODE, &[1])?;
+        self.store_lowcore(FIXED_LOGOUT, &info.fixed_logout)?;
         self.store_lowcore(Lowcore::MACHINE_CHECK_CODE, &info.mcic.to_be_bytes())?;
         self.store_lowcore(Lowcore::EXTERNAL_DAMAGE_CODE, &info.ext_damage_code.to_be_bytes())?;
         self.store_lowcore(Lowcore::FAILING_STORAGE_ADDRESS, &info.failing_storage_address.to_be_bytes())?;

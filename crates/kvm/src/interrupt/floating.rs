@@ -127,10 +127,12 @@ impl Floating {
         info
     }
 
-    /// Takes the machine check, if one is still there.
-    pub(crate) fn take_machine_check(&self) -> Option<kvm_s390_mchk_info> {
+    /// Takes the machine check, if one is still there and one of `masks` (control register 14) lets it through.
+    pub(crate) fn take_machine_check(&self, masks: u64) -> Option<kvm_s390_mchk_info> {
         let mut lists = self.lists.lock();
-        if !self.pending().intersects(Pending::MCHK) {
+        let pending = self.pending();
+        let enabled = pending.contains(Pending::MCHK_EXIGENT) || lists.machine_check.cr14 & masks != 0;
+        if !pending.intersects(Pending::MCHK) || !enabled {
             return None;
         }
         self.clear(Pending::MCHK);

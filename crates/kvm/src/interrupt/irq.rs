@@ -170,6 +170,29 @@ pub(crate) fn machine_check_classes(mcic: u64) -> (bool, bool) {
     (mcic & MCIC_EXIGENT != 0, mcic & MCIC_REPRESSIBLE != 0)
 }
 
+/// Subclass masks of control register 14: channel report pending, recovery, degradation, external damage, warning.
+const CR14_CHANNEL_REPORT: u64 = 1 << 28;
+const CR14_RECOVERY: u64 = 1 << 27;
+const CR14_DEGRADATION: u64 = 1 << 26;
+const CR14_EXTERNAL_DAMAGE: u64 = 1 << 25;
+const CR14_WARNING: u64 = 1 << 24;
+
+/// The subclass masks of which one lets a repressible condition through, by the bits of the interruption code. Damage to the
+/// timing facility, the service processor and the channel subsystem is external damage.
+pub(super) fn machine_check_subclasses(mcic: u64) -> u64 {
+    const SUBCLASSES: [(u32, u64); 8] = [
+        (2, CR14_RECOVERY),
+        (4, CR14_EXTERNAL_DAMAGE),
+        (5, CR14_EXTERNAL_DAMAGE),
+        (7, CR14_DEGRADATION),
+        (8, CR14_WARNING),
+        (9, CR14_CHANNEL_REPORT),
+        (10, CR14_EXTERNAL_DAMAGE),
+        (11, CR14_EXTERNAL_DAMAGE),
+    ];
+    SUBCLASSES.iter().filter(|(bit, _)| mcic & (1 << (63 - bit)) != 0).fold(0, |masks, (_, mask)| masks | mask)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +268,21 @@ mod tests {
         assert_eq!(machine_check_classes(0x0040_0000_0000_0000), (false, true));
         assert_eq!(machine_check_classes(0x8000_0000_0000_0000), (true, false));
         assert_eq!(machine_check_classes(0), (false, false));
+    }
+
+    #[test]
+    fn each_repressible_condition_has_its_subclass() {
+        for (code, mask) in [
+            (0x2000, 0x0800_0000),
+            (0x0800, 0x0200_0000),
+            (0x0400, 0x0200_0000),
+            (0x0100, 0x0400_0000),
+            (0x0080, 0x0100_0000),
+            (0x0040, 0x1000_0000),
+            (0x2040, 0x1800_0000),
+            (0xc000, 0),
+        ] {
+            assert_eq!(machine_check_subclasses(code << 48), mask, "{code:x}");
+        }
     }
 }

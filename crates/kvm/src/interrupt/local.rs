@@ -1,7 +1,7 @@
 //! Interrupts pending for one CPU.
 //! Truth: Linux 6.12 arch/s390/kvm/interrupt.c (struct kvm_s390_local_interrupt and the __inject_* functions).
 
-use super::irq::{LocalIrq, machine_check_classes};
+use super::irq::{LocalIrq, machine_check_classes, machine_check_subclasses};
 use super::pending::Pending;
 use crate::abi::{kvm_s390_ext_info, kvm_s390_mchk_info, kvm_s390_pgm_info};
 use crate::{Errno, Result};
@@ -140,9 +140,10 @@ impl Local {
     }
 }
 
-/// Adds a machine check to one that may be pending; returns what is pending because of the new one.
+/// Adds a machine check to one that may be pending; returns what is pending because of the new one. An injection that does
+/// not say which subclass masks let it through goes by its code.
 pub(super) fn merge_machine_check(now: &mut kvm_s390_mchk_info, info: kvm_s390_mchk_info) -> Pending {
-    now.cr14 |= info.cr14;
+    now.cr14 |= if info.cr14 == 0 { machine_check_subclasses(info.mcic) } else { info.cr14 };
     now.mcic |= info.mcic;
     now.ext_damage_code |= info.ext_damage_code;
     now.failing_storage_address = info.failing_storage_address;

@@ -22,7 +22,17 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Self {
+        Self::over(System::new().create_vm(0).unwrap())
+    }
+
+    /// A machine whose CPUs have vector registers.
+    pub(crate) fn with_vectors() -> Self {
         let vm = System::new().create_vm(0).unwrap();
+        vm.enable_cap(&kvm_enable_cap { cap: KVM_CAP_S390_VECTOR_REGISTERS, ..Default::default() }).unwrap();
+        Self::over(vm)
+    }
+
+    fn over(vm: Arc<Vm>) -> Self {
         let layout = std::alloc::Layout::from_size_align(STORAGE, 4096).unwrap();
         // SAFETY: the layout is not empty; the memory is freed in `drop`, after the slot was deleted.
         let memory = unsafe { std::alloc::alloc_zeroed(layout) };
@@ -69,6 +79,12 @@ impl Drop for Machine {
             std::alloc::dealloc(self.memory, self.layout);
         }
     }
+}
+
+/// The page that the vCPU shares with its client.
+pub(crate) fn page<T>(cpu: &Vcpu, f: impl FnOnce(&mut kvm_run) -> T) -> T {
+    // SAFETY: the tests touch the page only while the vCPU is not running, one thread at a time.
+    f(unsafe { cpu.kvm_run().as_mut() })
 }
 
 /// The vCPU as the handlers see it after the instruction (left-aligned text) was intercepted.

@@ -5,6 +5,7 @@ mod calls;
 mod delivery;
 mod instructions;
 mod machine;
+mod machine_check;
 mod per;
 mod running;
 mod sigp;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::machine::Machine;
+use super::machine::{Machine, page};
 use crate::abi::*;
 use crate::{Errno, Vcpu};
 
@@ -54,11 +54,6 @@ fn place(cpu: &Vcpu, mask: u64, at: u64) {
         run.psw_mask = mask;
         run.psw_addr = at;
     });
-}
-
-fn page<T>(cpu: &Vcpu, f: impl FnOnce(&mut kvm_run) -> T) -> T {
-    // SAFETY: the tests touch the page only while the vCPU is not running, one thread at a time.
-    f(unsafe { cpu.kvm_run().as_mut() })
 }
 
 /// Runs to a SIEIC exit: interception code, text and address.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::machine::Machine;
+use super::machine::{Machine, page};
 use crate::abi::*;
 use crate::{Errno, Vcpu};
 
@@ -15,11 +15,6 @@ const DONE: u32 = 0x777;
 
 fn rounds(usual: u64) -> u64 {
     std::env::var("SOFTSIE_LITMUS_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(1) * usual
-}
-
-fn page<T>(cpu: &Vcpu, f: impl FnOnce(&mut kvm_run) -> T) -> T {
-    // SAFETY: the tests touch the page only while the vCPU is not running, one thread at a time.
-    f(unsafe { cpu.kvm_run().as_mut() })
 }
 
 /// Runs `source` on `cpus` vCPUs until each has ended with DIAGNOSE 0x777. Label `external` is the external-new PSW's.
