@@ -44,6 +44,8 @@ impl Running<'_> {
         regs.riccb = [0; 64];
         page.set_regs(&regs);
         self.cpu.local.lock().clear();
+        // Purges the TLB.
+        self.cpu.sd.ihcpu.set(0xffff);
         if !self.vm.user_controls_cpu_state() {
             self.vm.stop_cpu(self.cpu);
         }

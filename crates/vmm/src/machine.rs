@@ -384,6 +384,8 @@ impl Machine {
     pub(crate) fn reset_all(&self, kind: impl Fn(&Cpu) -> Reset) -> Result<()> {
         self.set_watchdog(None);
         self.sclp.lock().reset();
+        // Subsystem reset: no service signal or channel report of before reaches the program to come.
+        self.vm.clear_floating();
         for cpu in &self.cpus {
             let mut control = cpu.lock();
             control.reset = None;

@@ -7,6 +7,8 @@ mod instructions;
 mod machine;
 mod machine_check;
 mod per;
+mod priority;
+mod reset;
 mod running;
 mod sigp;
 mod storm;
