@@ -27,8 +27,6 @@ pub struct Translation {
     pub real: u64,
     /// A table entry forbids stores.
     pub protected: bool,
-    /// A region- or segment-table entry forbids stores.
-    pub protected_above: bool,
     /// A table entry forbids instruction fetch.
     pub no_execution: bool,
     /// A common-segment bit was on.
@@ -72,13 +70,36 @@ impl Cpu {
     /// The program-interruption code of the translation exception or addressing exception; what becomes of it (exception,
     /// condition code) is the caller's affair.
     pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
+        let mut t = self.page_table_entry(table, address)?;
+        if table & asce::REAL_SPACE != 0 || t.frame_bits != 12 {
+            return Ok(t);
+        }
+        let entry = self.read_table(t.entry)?;
+        if entry & PAGE_INVALID != 0 {
+            return Err(TranslationFault { code: ProgramCode::PAGE_TRANSLATION, entry: Some(t.entry) });
+        }
+        if entry & PAGE_ZERO_BIT != 0 {
+            return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
+        }
+        t.protected |= entry & PROTECTED != 0;
+        let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
+        t.no_execution = iep && entry & NO_EXECUTION != 0;
+        t.real = entry & !0xFFF | address & 0xFFF;
+        Ok(t)
+    }
+
+    /// The translation of `address` as far as it goes without its page-table entry, whose address is given; of a large frame,
+    /// all of it.
+    ///
+    /// # Errors
+    /// As for [`Cpu::translate_by`].
+    pub fn page_table_entry(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
         let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
         let edat2 = edat1 && self.model.facilities.has(78);
         let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
         let mut t = Translation {
             real: address,
             protected: false,
-            protected_above: false,
             no_execution: false,
             common: false,
             entry: 0,
@@ -148,17 +169,6 @@ impl Cpu {
             }
         }
         t.entry = origin.wrapping_add(((address >> 12) & 0xFF) * 8);
-        let entry = self.read_table(t.entry)?;
-        if entry & PAGE_INVALID != 0 {
-            return Err(TranslationFault { code: ProgramCode::PAGE_TRANSLATION, entry: Some(t.entry) });
-        }
-        if entry & PAGE_ZERO_BIT != 0 {
-            return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
-        }
-        t.protected_above = t.protected;
-        t.protected |= entry & PROTECTED != 0;
-        t.no_execution = iep && entry & NO_EXECUTION != 0;
-        t.real = entry & !0xFFF | address & 0xFFF;
         Ok(t)
     }
 

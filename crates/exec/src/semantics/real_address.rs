@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: LOAD REAL ADDRESS, STORE REAL ADDRESS, LOAD PAGE-TABLE-ENTRY ADDRESS, TEST
 //! PROTECTION, LOAD USING REAL ADDRESS, STORE USING REAL ADDRESS.
 
-use softsie_cpu::{Access, AddressSpace, Cpu, Exit, ProgramCode, Scalar};
+use softsie_cpu::{Access, AddressSpace, Cpu, Exit, ProgramCode, Scalar, asce};
 use softsie_isa::Operands;
 
 use super::authority::SPECIAL_OPERATION;
@@ -98,17 +98,36 @@ fn load_page_table_entry_address(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit
         Err(Exit::Program(code)) if code.is_unavailable_address() => return entry_unavailable(cpu, o, code),
         Err(exit) => return Err(exit),
     };
-    match cpu.translate_by(table, address) {
-        // A frame larger than a page has no page-table entry: the segment-table entry is given.
-        Ok(t) if t.frame_bits != 12 || t.entry == 0 => entry_found(cpu, o, 2, t.entry),
-        Ok(t) => entry_found(cpu, o, u8::from(t.protected_above), t.entry),
-        Err(fault) => match (fault.code, fault.entry) {
-            (ProgramCode::PAGE_TRANSLATION, Some(entry)) => entry_found(cpu, o, 0, entry),
-            (ProgramCode::SEGMENT_TRANSLATION, Some(entry)) => entry_found(cpu, o, 2, entry),
-            (code, _) if code.is_unavailable_address() => entry_unavailable(cpu, o, code),
-            (code, _) => Err(Exit::Program(code)),
+    if table & asce::REAL_SPACE != 0 {
+        return Err(SPECIAL_OPERATION);
+    }
+    match cpu.page_table_entry(table, address) {
+        // A large frame has no page-table entry: the entry that designates it is given.
+        Ok(t) if t.frame_bits == 20 => entry_found(cpu, o, 2, t.entry | protection(t.protected)),
+        Ok(t) if t.frame_bits == 31 => entry_found(cpu, o, 2, t.entry | protection(t.protected) | 1),
+        Ok(t) => entry_found(cpu, o, u8::from(t.protected), t.entry),
+        Err(fault) => match (table_type(fault.code), fault.entry) {
+            (Some(kind), Some(entry)) => entry_found(cpu, o, 2, entry | kind),
+            _ if fault.code.is_unavailable_address() => entry_unavailable(cpu, o, fault.code),
+            _ => Err(Exit::Program(fault.code)),
         },
     }
+}
+
+/// Bit 61 of a result that is not the address of a page-table entry: stores are not permitted.
+fn protection(protected: bool) -> u64 {
+    if protected { 4 } else { 0 }
+}
+
+/// Bits 62 and 63 of such a result: in which table the entry is.
+fn table_type(code: ProgramCode) -> Option<u64> {
+    Some(match code {
+        ProgramCode::SEGMENT_TRANSLATION => 0,
+        ProgramCode::REGION_THIRD_TRANSLATION => 1,
+        ProgramCode::REGION_SECOND_TRANSLATION => 2,
+        ProgramCode::REGION_FIRST_TRANSLATION => 3,
+        _ => return None,
+    })
 }
 
 fn entry_found(cpu: &mut Cpu, o: &Operands, cc: u8, entry: u64) -> Result<(), Exit> {
