@@ -488,6 +488,17 @@ impl Cpu {
                 && !key.is_private()
     }
 
+    /// Whether fetch-protection override alone permits to fetch from the page at `absolute`, whose address is below 4096: then
+    /// only its first half can be fetched.
+    pub(crate) fn fetches_by_override(&self, absolute: u64) -> bool {
+        let cr0 = self.cr0();
+        cr0.contains(Cr0::FETCH_PROTECTION_OVERRIDE)
+            && self.storage_key(absolute).is_ok_and(|key| {
+                let all = key.access_control() == 9 && cr0.contains(Cr0::STORAGE_PROTECTION_OVERRIDE);
+                !key.allows_fetch(self.psw.key()) && !all
+            })
+    }
+
     /// What TEST PROTECTION finds out about the operand at `address`, with `access_key` in place of the PSW key: 0 fetches
     /// and stores are permitted, 1 fetches only, 2 neither, 3 the address does not translate.
     ///

@@ -172,6 +172,7 @@ impl Cpu {
     ///
     /// # Errors
     /// Specification exception for an odd address, or the access exception of the instruction fetch.
+    /// [`Exit::Synchronize`] when the page's code is to be executed one instruction at a time.
     #[inline(always)]
     pub fn code_at(&mut self, address: u64) -> Result<*const Decoded, Exit> {
         let base = address & !(PAGE_SIZE - 1);
@@ -225,6 +226,9 @@ impl Cpu {
             return Err(Exit::SPECIFICATION);
         }
         let (host, absolute) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        if address < PAGE_SIZE && self.fetches_by_override(absolute) {
+            return Err(Exit::Synchronize);
+        }
         let page = *self.code.pages.entry(absolute).or_insert_with(|| {
             Box::into_raw(Box::new(CodePage {
                 absolute,

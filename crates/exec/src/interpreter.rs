@@ -400,10 +400,17 @@ fn intercepted_text(cpu: &mut Cpu, address: u64, length: u8) -> Result<(u64, u8)
     }
 }
 
-/// An exception of the instruction fetch itself.
+/// An exception of the instruction fetch itself, or a page of which each instruction is to be fetched by itself.
 #[cold]
 fn fetch_exception<O: Observer>(cpu: &mut Cpu, observer: &mut O, address: u64, exit: Exit) -> Option<Leave> {
-    let Exit::Program(code) = exit else { return Some(Leave::NoLowcore) };
+    let code = match exit {
+        Exit::Program(code) => code,
+        Exit::Synchronize => {
+            cpu.psw.address = address;
+            return step_recorded(cpu, observer);
+        }
+        _ => return Some(Leave::NoLowcore),
+    };
     // The length is not known; the code says 2, and a suppressed fetch is past it.
     cpu.psw.address = if code.nullifies() { address } else { address.wrapping_add(2) & cpu.address_mask };
     interrupt(cpu, observer, code, 2)

@@ -106,9 +106,6 @@ impl Running<'_> {
             (0xb2, 0x10) => self.handle_spx(),
             (0xb2, 0x11) => self.handle_stpx(),
             (0xb2, 0x12) => self.handle_stap(),
-            (0xb2, 0x29) => self.handle_iske(),
-            (0xb2, 0x2a) => self.handle_rrbe(),
-            (0xb2, 0x2b) => self.handle_sske(),
             (0xb2, 0x2c) => self.handle_tb(),
             (0xb2, 0x30..=0x3c | 0x5f | 0x74 | 0x76) => self.handle_io(),
             (0xb2, 0x7d) => self.handle_stsi(),
@@ -119,7 +116,6 @@ impl Running<'_> {
             (0xb7, _) => self.handle_lctl(),
             (0xb9, 0x8d) => self.handle_epsw(),
             (0xb9, 0xab) => self.handle_essa(),
-            (0xb9, 0xaf) => self.handle_pfmf(),
             (0xeb, _) if last == 0x25 => self.handle_stctg(),
             (0xeb, _) if last == 0x2f => self.handle_lctlg(),
             // Runtime instrumentation and guarded storage are not installed.

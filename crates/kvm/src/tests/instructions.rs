@@ -219,51 +219,36 @@ fn clock_offsets_of_the_guest() {
 }
 
 #[test]
-fn storage_keys_and_test_block() {
+fn test_block() {
     let (machine, vcpu) = machine();
+    // TB 0,2
+    const TB: u64 = 0xb22c_0002_0000_0000;
     change(&vcpu, |r| {
+        r.sie.cpu.gr[0] = 0x1234;
         r.sie.cpu.gr[2] = 0x6123;
-        r.sie.cpu.gr[3] = 0xffff_ffff_ffff_ff37;
     });
-    // SSKE 3,2; ISKE 4,2; RRBE 0,2.
-    exec(&vcpu, 0xb22b_0032_0000_0000).unwrap();
-    exec(&vcpu, 0xb229_0042_0000_0000).unwrap();
-    assert_eq!(change(&vcpu, |r| r.sie.cpu.gr[4]) & 0xff, 0x36, "the last bit is ignored");
-    exec(&vcpu, 0xb22a_0002_0000_0000).unwrap();
-    assert_eq!(cc(&vcpu), 3, "reference and change were one");
-    exec(&vcpu, 0xb22a_0002_0000_0000).unwrap();
-    assert_eq!(cc(&vcpu), 1, "change alone");
-    machine.write(0x6800, b"x");
-    exec(&vcpu, 0xb22c_0002_0000_0000).unwrap();
-    assert_eq!((machine.read::<1>(0x6800), cc(&vcpu)), ([0], 0));
+    machine.write(0x5fff, &[1; 4098]);
+    exec(&vcpu, TB).unwrap();
+    assert_eq!(machine.read::<4098>(0x5fff)[..2], [1, 0]);
+    assert_eq!(machine.read::<4098>(0x5fff)[4096..], [0, 1]);
+    assert_eq!((cc(&vcpu), change(&vcpu, |r| r.sie.cpu.gr[0])), (0, 0));
+    assert_eq!(machine.vm.storage.map().page(0x6000).unwrap().state.key().0, 6, "reference and change");
+    // In 31-bit mode the address is what its rightmost bits say; prefixing applies.
+    vcpu.peer().sd.gpsw_mask.set(0x8000_0000);
+    vcpu.peer().sd.set_prefix(0x8000);
+    machine.write(0x9000, &[1]);
+    change(&vcpu, |r| r.sie.cpu.gr[2] = 0xffff_ffff_8000_1000);
+    exec(&vcpu, TB).unwrap();
+    assert_eq!(machine.read::<1>(0x9000), [0]);
+    vcpu.peer().sd.gcr[0].set(0x1000_00e0);
+    for real in [0, 0x1fff] {
+        change(&vcpu, |r| r.sie.cpu.gr[2] = real);
+        assert_eq!(program(exec(&vcpu, TB)), 4, "low-address protection");
+    }
+    change(&vcpu, |r| r.sie.cpu.gr[2] = 0x2000);
+    exec(&vcpu, TB).unwrap();
     change(&vcpu, |r| r.sie.cpu.gr[2] = STORAGE as u64);
-    for text in [0xb22b_0032u64, 0xb229_0042, 0xb22a_0002, 0xb22c_0002] {
-        assert_eq!(program(exec(&vcpu, text << 32)), 5);
-    }
-}
-
-#[test]
-fn frame_management() {
-    let (machine, vcpu) = machine();
-    let has = machine.vm.has_facility(8);
-    change(&vcpu, |r| {
-        r.sie.cpu.gr[1] = 0x2_0000 | 0x8000 | 0x40;
-        r.sie.cpu.gr[2] = 0x7000;
-    });
-    machine.write(0x7000, &[1; 4096]);
-    machine.write(0x8000, &[1]);
-    // PFMF 1,2
-    let handled = exec(&vcpu, 0xb9af_0012_0000_0000);
-    if !has {
-        assert_eq!(program(handled), 1);
-        return;
-    }
-    handled.unwrap();
-    assert_eq!(machine.read::<4096>(0x7000), [0; 4096]);
-    assert_eq!(machine.read::<1>(0x8000), [1]);
-    assert_eq!(machine.vm.storage.map().page(0x7000).unwrap().state.key().0 & 0xf0, 0x40);
-    change(&vcpu, |r| r.sie.cpu.gr[1] = 1);
-    assert_eq!(program(exec(&vcpu, 0xb9af_0012_0000_0000)), 6);
+    assert_eq!(program(exec(&vcpu, TB)), 5);
 }
 
 #[test]
