@@ -30,6 +30,7 @@ static RUNNING: Mutex<()> = Mutex::new(());
 pub struct Multi {
     /// The CPUs.
     pub cpus: Vec<Cpu>,
+    engines: Vec<Option<Engine>>,
     symbols: BTreeMap<String, u64>,
     memory: NonNull<u8>,
 }
@@ -43,10 +44,16 @@ pub enum End {
     Other(Leave),
 }
 
-/// How often a test repeats its program: a campaign sets the environment variable `SOFTSIE_LITMUS_ROUNDS`, and
-/// `SOFTSIE_LITMUS_ENGINE=jit` for the other engine.
+/// How often a test runs its program from start to end: a campaign (`cargo xtask litmus`) sets the environment variable
+/// `SOFTSIE_LITMUS_ROUNDS`, and `SOFTSIE_LITMUS_ENGINE=jit` for the other engine.
 pub fn rounds(usual: u64) -> u64 {
     std::env::var("SOFTSIE_LITMUS_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(usual)
+}
+
+/// The numbers of CPUs that a test runs its program with: 2 and 4 unless `SOFTSIE_LITMUS_CPUS` names one of them.
+pub fn cpu_counts() -> Vec<usize> {
+    let only = std::env::var("SOFTSIE_LITMUS_CPUS").ok().and_then(|v| v.parse().ok());
+    only.map_or_else(|| vec![2, 4], |n| vec![n])
 }
 
 /// The engine of one CPU when `SOFTSIE_LITMUS_ENGINE` is `jit`; the interpreter otherwise.
@@ -72,10 +79,11 @@ impl Multi {
         let set = unsafe { storage.set_slot(0, 0, 0, SIZE as u64, aligned(memory)) };
         assert!(set.is_ok());
         let (cluster, timers) = (Arc::new(Cluster::new()), Arc::new(TimerService::new()));
+        let engines = (0..cpus).map(|_| engine()).collect();
         let cpus = (0..cpus)
             .map(|n| Cpu::new(n as u16, model(), storage.clone(), cluster.clone(), timers.clone(), DISPATCH))
             .collect();
-        let mut machine = Multi { cpus, symbols: program.symbols, memory };
+        let mut machine = Multi { cpus, engines, symbols: program.symbols, memory };
         machine.write(ORIGIN, &program.bytes);
         machine.restart();
         machine
@@ -109,15 +117,15 @@ impl Multi {
             let threads: Vec<_> = self
                 .cpus
                 .iter_mut()
-                .map(|cpu| {
+                .zip(&mut self.engines)
+                .map(|(cpu, engine)| {
                     let (ended, everybody) = (ended.clone(), everybody.clone());
                     scope.spawn(move || {
                         // The test may have written to storage.
                         cpu.flush_fetch();
-                        let mut engine = engine();
                         let leave = loop {
                             cpu.start_running();
-                            let leave = match &mut engine {
+                            let leave = match engine {
                                 Some(engine) => engine.run(cpu),
                                 None => run(cpu, &mut NoObserver),
                             };

@@ -21,10 +21,10 @@ impl Cpu {
     /// # Errors
     /// Addressing exception.
     pub fn set_storage_key(&mut self, absolute: u64, key: StorageKey) -> Result<StorageKey, Exit> {
-        let before = self.storage_key(absolute)?;
-        if let Some(p) = self.slots.page(absolute) {
-            p.state.set_key(key);
-        }
+        let page = self.slots.page(absolute).ok_or(Exit::Program(ProgramCode::ADDRESSING))?;
+        // The key that is replaced decides, not one looked at before: another CPU may just have recorded a change, and go
+        // on storing by a translation that need not record it again.
+        let before = page.state.set_key(key);
         if before != key {
             self.broadcast(Request::FlushAbsolute(absolute & !(PAGE_SIZE - 1)));
         }

@@ -2,6 +2,7 @@
 //! Source: Principles of Operation, chapter 5, Program Execution; chapter 6, Program Interruption.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{Ordering, fence};
 
 use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask};
 use softsie_isa::{Op, Operands, ROWS};
@@ -106,8 +107,9 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
     }
 }
 
-/// What is to be done between runs of instructions.
+/// What is to be done between runs of instructions. Serializes, because interruptions and most of what ends a run do.
 pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
+    fence(Ordering::SeqCst);
     let pending = cpu.attention().pending();
     if pending != 0 {
         if pending & Attention::REQUEST != 0 {

@@ -34,9 +34,9 @@ impl PageState {
         StorageKey(self.key.load(Ordering::Relaxed))
     }
 
-    /// Replaces the storage key.
-    pub fn set_key(&self, key: StorageKey) {
-        self.key.store(key.0, Ordering::Relaxed);
+    /// Replaces the storage key and returns the key before.
+    pub fn set_key(&self, key: StorageKey) -> StorageKey {
+        StorageKey(self.key.swap(key.0, Ordering::SeqCst))
     }
 
     /// Sets bits in the key (reference, change) and returns the key before.

@@ -43,7 +43,8 @@ fn purge_tlb(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
 
 /// Results of access-register translation are not kept, so there is nothing to purge.
 fn purge_alb(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
-    cpu.require_supervisor()
+    cpu.require_supervisor()?;
+    cpu.serialize()
 }
 
 /// Changes the table entry at an absolute address by an interlocked update.
@@ -131,7 +132,7 @@ fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<
     if !swapped {
         cpu.set_gr(o.r1(), found);
         cpu.cc = 1;
-        return Ok(());
+        return cpu.serialize();
     }
     cpu.cc = 0;
     if controls & 3 != 0 {
@@ -160,7 +161,7 @@ fn compare_and_replace(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if let Err(found) = result {
         cpu.set_gr(o.r1(), u64::from_be(found));
         cpu.cc = 1;
-        return Ok(());
+        return cpu.serialize();
     }
     cpu.cc = 0;
     let request =

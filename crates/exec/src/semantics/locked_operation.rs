@@ -187,7 +187,7 @@ fn perform_locked_operation(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if cpu.gr[0] & 0x100 != 0 {
         // Only asks whether the function code is installed.
         cpu.cc = if function < 24 { 0 } else { 3 };
-        return Ok(());
+        return crate::machine::Machine::serialize(cpu);
     }
     if function >= 24 {
         return Err(Exit::SPECIFICATION);
@@ -215,5 +215,5 @@ fn perform_locked_operation(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         operation.perform(cpu, group)?
     };
     cpu.cc = cc;
-    Ok(())
+    crate::machine::Machine::serialize(cpu)
 }

@@ -75,5 +75,5 @@ fn test_and_set<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     let leftmost = m.imm(7);
     let cc = m.shr(old, leftmost);
     m.set_cc(cc);
-    Ok(())
+    m.serialize()
 }
