@@ -53,6 +53,8 @@ pub(crate) struct Control {
     pub(crate) parked: bool,
     /// A stop or restart was made pending since the last run began: a CPU that waits for good must run once more.
     pub(crate) signalled: bool,
+    /// A stop order was accepted and is not carried out yet: until then all other orders but resets find the CPU busy.
+    pub(crate) stopping: bool,
     /// A reset to be done by the thread itself.
     pub(crate) reset: Option<Reset>,
 }

@@ -23,6 +23,8 @@ mod run;
 mod sclp;
 mod sigp;
 mod storage;
+#[cfg(test)]
+mod storms;
 mod stsi;
 mod terminal;
 mod trace;

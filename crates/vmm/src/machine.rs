@@ -184,6 +184,7 @@ impl Machine {
             cpu.own_registers().set_operating(state != State::Stopped)?;
         }
         control.state = state;
+        control.stopping &= state != State::Stopped;
         cpu.notify();
         Ok(match (old == State::Operating, state == State::Operating) {
             (false, true) => {

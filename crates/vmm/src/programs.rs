@@ -70,7 +70,7 @@ fn run(program: &str, cpus: u16) -> Ending {
 }
 
 #[track_caller]
-fn passes(program: &str, cpus: u16) {
+pub(crate) fn passes(program: &str, cpus: u16) {
     assert_eq!(run(program, cpus), Ending::PoweredOff);
 }
 

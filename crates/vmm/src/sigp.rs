@@ -50,6 +50,10 @@ pub(crate) fn handle(machine: &Machine, cpu: &Cpu, ipa: u16, ipb: u32) -> Result
 
 fn carry_out(machine: &Machine, issuer: &Cpu, target: &Cpu, code: u8, parameter: u64) -> Result<Answer> {
     let itself = issuer.address == target.address;
+    // A start that was accepted before the stop is complete would be lost.
+    if !matches!(code, order::INITIAL_CPU_RESET | order::CPU_RESET) && target.lock().stopping {
+        return Ok(Answer::Busy);
+    }
     match code {
         order::START => start(machine, target),
         order::STOP => stop(machine, target, 0),
@@ -92,6 +96,7 @@ fn stop(machine: &Machine, target: &Cpu, flags: u32) -> Result<Answer> {
     }
     match inject(target, KVM_S390_SIGP_STOP, flags) {
         Ok(()) => {
+            control.stopping = true;
             machine.let_it_see(target, &mut control)?;
             Ok(Answer::Accepted)
         }
