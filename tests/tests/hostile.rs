@@ -24,8 +24,13 @@ fn instruction() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Runs of each kind; a campaign sets the environment variable `SOFTSIE_HOSTILE_RUNS`.
+fn runs() -> u32 {
+    std::env::var("SOFTSIE_HOSTILE_RUNS").ok().and_then(|v| v.parse().ok()).unwrap_or(3000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(runs()))]
 
     #[test]
     fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -7,6 +7,7 @@ mod deb;
 mod diff;
 mod initramfs;
 mod linux;
+mod litmus;
 mod mirror;
 mod progress;
 mod rootfs;
@@ -33,6 +34,8 @@ enum Chore {
     Diff(diff::Options),
     /// Put Debian packages for s390x and folders of your own into a root file system, and boot it or leave it in a file
     Rootfs(rootfs::Options),
+    /// Run the guests of the memory model, shared code, purges and signals for many rounds
+    Litmus(litmus::Options),
     /// Run every check: format, lints, tests, and a boot of the real kernel
     Test(tests::Options),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Linux(options) => linux::run(&repository(), &options),
         Chore::Diff(options) => diff::run(&repository(), &options),
         Chore::Rootfs(options) => rootfs::run(&repository(), &options),
+        Chore::Litmus(options) => litmus::run(&repository(), &options),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
     match outcome {

@@ -13,8 +13,22 @@ const EA_BA: u64 = 0x0000_0001_8000_0000;
 const WAIT: u64 = 0x0002_0000_0000_0000;
 const DONE: u32 = 0x777;
 
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|v| v.parse().ok())
+}
+
+/// How often a program does its work: a campaign does a tenth of what is usual in each of its rounds.
 fn rounds(usual: u64) -> u64 {
-    std::env::var("SOFTSIE_LITMUS_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(1) * usual
+    number("SOFTSIE_LITMUS_ROUNDS").map_or(usual, |rounds| rounds * usual.div_ceil(10))
+}
+
+fn cpu_counts() -> Vec<u64> {
+    number("SOFTSIE_LITMUS_CPUS").map_or_else(|| vec![2, 4], |n| vec![n])
+}
+
+/// Far beyond what any program needs even on a busy host.
+fn patience() -> Duration {
+    Duration::from_secs(100 + number("SOFTSIE_LITMUS_ROUNDS").unwrap_or(0))
 }
 
 /// Runs `source` on `cpus` vCPUs until each has ended with DIAGNOSE 0x777. Label `external` is the external-new PSW's.
@@ -67,7 +81,7 @@ fn storm(cpus: u64, source: impl Fn(u64) -> String) -> Machine {
         }
         let start = Instant::now();
         while ended.load(Ordering::SeqCst) < vcpus.len() && !failed.load(Ordering::SeqCst) {
-            if start.elapsed() > Duration::from_secs(100) {
+            if start.elapsed() > patience() {
                 failed.store(true, Ordering::SeqCst);
             }
             thread::sleep(Duration::from_millis(1));
@@ -105,7 +119,7 @@ fn every_external_call_arrives_once() {
     // Every CPU calls the next one in a ring N times, without pause: a call is refused (CC 1, external call pending) until
     // the one before has been taken. So each CPU takes exactly N. It counts them at 0x4'0080 + n * 0x100.
     let n = rounds(500);
-    for cpus in [2, 4] {
+    for cpus in cpu_counts() {
         let machine = storm(cpus, |cpu| {
             format!(
                 "{} llilf %r8,{n}\n lghi %r5,{}\n la %r6,0x80(%r10)\n stosm 8(%r10),0x01\n\
@@ -130,7 +144,7 @@ fn an_emergency_signal_is_taken_by_a_waiting_cpu_from_each_sender() {
     // CPUs 1 and up each signal CPU 0, wait until it has counted the signal of theirs, and go on; CPU 0 waits enabled.
     // The counts lie at 0x5'0000 + sender * 8.
     let n = rounds(300);
-    for cpus in [2, 4] {
+    for cpus in cpu_counts() {
         let machine = storm(cpus, |cpu| {
             if cpu == 0 {
                 return format!(
@@ -161,7 +175,7 @@ fn timers_end_waits_while_signals_come() {
     // Each CPU sets clock comparator and CPU timer to a short time and waits N times for one of them, while its neighbour
     // sends emergency signals between its own waits. The clock must not be behind the comparator at the interruption.
     let n = rounds(100);
-    for cpus in [2, 4] {
+    for cpus in cpu_counts() {
         storm(cpus, |cpu| {
             format!(
                 "{} llilf %r8,{n}\n lghi %r5,{}\n larl %r6,wait\n\
@@ -175,6 +189,36 @@ fn timers_end_waits_while_signals_come() {
                  lghi %r3,-1\n stg %r3,24(%r10)\n sckc 24(%r10)\n\
                  next: brctg %r8,again\n diag %r0,%r0,{DONE}\n\
                  back: lpswe 0(%r6)\nbad: diag %r0,%r0,0xbad\n .align 8\nwait: .quad 0x0102000180000000,0xbad\n",
+                enable(0x4ce0),
+                (cpu + 1) % cpus,
+            )
+        });
+    }
+}
+
+#[test]
+fn timers_interrupt_enabled_loops_while_signals_come() {
+    // As above, but each CPU loops enabled instead of waiting, and every pass of the loop changes what it counts in storage
+    // and in a register alike: an interruption must leave both as they were. The clock comparator must not come early, the
+    // CPU timer only when it is negative.
+    let n = rounds(100);
+    for cpus in cpu_counts() {
+        storm(cpus, |cpu| {
+            format!(
+                "{} llilf %r8,{n}\n lghi %r5,{}\n lghi %r11,0\n stg %r11,64(%r10)\n larl %r6,loop\n\
+                 stck 16(%r10)\n lg %r1,16(%r10)\n llilf %r3,100000\n agr %r1,%r3\n stg %r1,24(%r10)\n sckc 24(%r10)\n\
+                 stosm 56(%r10),0x01\n\
+                 loop: aghi %r11,1\n agsi 64(%r10),1\n lgr %r12,%r11\n cgr %r11,%r12\n jne bad\n\
+                 tmll %r11,0xff\n jnz loop\n sigp %r7,%r5,3\n jnz bad\n clgfi %r8,0\n jne loop\n\
+                 stnsm 56(%r10),0xfe\n cg %r11,64(%r10)\n jne bad\n diag %r0,%r0,{DONE}\n\
+                 external: llgh %r2,0x86\n cghi %r2,0x1201\n je back\n cghi %r2,0x1004\n je clock\n cghi %r2,0x1005\n jne bad\n\
+                 stpt 40(%r10)\n lg %r3,40(%r10)\n ltgr %r3,%r3\n jnm bad\n llihh %r3,0x7000\n stg %r3,40(%r10)\n\
+                 spt 40(%r10)\n aghi %r8,-1\n jz back\n\
+                 stck 16(%r10)\n lg %r1,16(%r10)\n llilf %r3,100000\n agr %r1,%r3\n stg %r1,24(%r10)\n sckc 24(%r10)\n j back\n\
+                 clock: stck 16(%r10)\n clc 16(8,%r10),24(%r10)\n jl bad\n\
+                 lghi %r3,-1\n stg %r3,24(%r10)\n sckc 24(%r10)\n aghi %r8,-1\n jz back\n\
+                 llilf %r3,100000\n stg %r3,32(%r10)\n spt 32(%r10)\n\
+                 back: lpswe 0x130\nbad: diag %r0,%r0,0xbad\n",
                 enable(0x4ce0),
                 (cpu + 1) % cpus,
             )
