@@ -15,6 +15,7 @@ const BRANCH: u64 = 0x8000_0000;
 const FETCH: u64 = 0x4000_0000;
 const STORE: u64 = 0x2000_0000;
 const STORE_REAL: u64 = 0x0800_0000;
+const ZERO_ADDRESS: u64 = 0x0400_0000;
 const NULLIFY: u64 = 0x0100_0000;
 /// ATMID of 64-bit mode with DAT off.
 const ATMID: u64 = 0xE0;
@@ -292,4 +293,130 @@ fn recording_begins_after_the_instruction_that_turns_it_on() {
     assert_eq!(m.0.step(), Step::Done);
     assert_eq!(m.0.step(), Step::Program(ProgramCode::PER));
     assert_eq!((m.get(0x98, 8), m.get(0x158, 8)), (CODE + 4, CODE + 6));
+}
+
+/// A machine whose registers are not zero but for register 1, with the instruction `text`.
+fn zero_address(text: &str) -> Machine {
+    let text = softsie_isa::assemble(text, CODE).unwrap();
+    let mut m = Machine::new(ZERO_ADDRESS, (u64::MAX, u64::MAX), &text);
+    m.0.cpu.gr = [0x2000; 16];
+    m.0.cpu.gr[1] = 0;
+    // Additional floating-point and vector registers.
+    m.0.cpu.cr[0] |= 3 << 17;
+    m.0.cpu.gr[8] = 0u64.wrapping_sub(0x2000);
+    m
+}
+
+/// The prefix area, and the code in it, is at 8000: absolute locations 0 to 1fff can be used otherwise.
+fn move_lowcore(m: &mut Machine) {
+    let low = m.0.storage()[..0x2000].to_vec();
+    m.put(0x8000, &low);
+    m.0.cpu.set_prefix(0x8000);
+}
+
+#[test]
+fn operands_at_zero_addresses() {
+    for text in [
+        "lg %r3,0x800(%r1)",
+        "lg %r3,0x800(%r2,%r1)",
+        "lg %r3,0x800(%r1,%r0)",
+        "lg %r3,0x800(%r8,%r2)",
+        "stg %r3,0x800(%r1)",
+        "tm 0x800(%r1),1",
+        "mvc 0x800(2,%r1),0(%r2)",
+        "mvc 0(2,%r2),0x800(%r1)",
+        "clc 0x800(2,%r1),0(%r2)",
+        "icm %r3,15,0x800(%r1)",
+        "lmg %r0,%r15,0x800(%r1)",
+        "oi 0x800(%r1),1",
+        "agsi 0x800(%r1),1",
+        "cs %r3,%r4,0x800(%r1)",
+        "vl %v1,0x800(%r1)",
+        "mvst %r2,%r1",
+        "srst %r2,%r1",
+        "lgf %r1,0x800(%r1)",
+    ] {
+        let mut m = zero_address(text);
+        let length = softsie_isa::assemble(text, 0).unwrap().len() as u64;
+        if matches!(text.split(' ').next(), Some("mvst" | "srst")) {
+            (m.0.cpu.gr[0], m.0.cpu.gr[2]) = (0, 0x2001);
+        }
+        m.event(0x80, 0x0400 | ATMID, length, CODE + length);
+    }
+}
+
+#[test]
+fn addresses_that_are_not_operands_at_zero() {
+    for text in [
+        "lgr %r1,%r1",
+        "la %r3,0(%r1)",
+        "sllg %r3,%r4,2(%r1)",
+        "lg %r3,0x800",
+        "lg %r3,0x800(%r2)",
+        "lg %r3,0x800(%r1,%r2)",
+        "stg %r1,0x800(%r2)",
+        "mvc 0(2,%r2),0x800",
+        "lay %r1,-4096(%r2)",
+        "lgrl %r3,0x2000",
+        "bc 0,0(%r1)",
+    ] {
+        let length = softsie_isa::assemble(text, 0).unwrap().len() as u64;
+        zero_address(text).quiet(CODE + length);
+    }
+    // The EXECUTE itself has none, its target may.
+    let mut m = zero_address("ex %r0,0x800(%r1)");
+    m.put(0x800, &[0x18, 0x34]);
+    m.quiet(CODE + 4);
+    let mut m = zero_address("ex %r0,0x800(%r1)");
+    m.put(0x800, &[0x95, 0x00, 0x10, 0x00]);
+    m.event(0x80, 0x0400 | ATMID, 4, CODE + 4);
+    // What is to the left of an address in 31-bit mode does not count.
+    let mut m = zero_address("lg %r3,0x800(%r1)");
+    m.0.cpu.gr[1] = 0xFFFF_FFFF_8000_0000;
+    m.0.cpu.set_psw(Psw::new(PER & !(1 << 32), CODE));
+    m.event(0x80, 0x0460, 6, CODE + 6);
+}
+
+#[test]
+fn a_zero_address_that_does_not_translate() {
+    let mut m = zero_address("lg %r3,0x800(%r1)");
+    move_lowcore(&mut m);
+    build_tables(&mut m.0.cpu, &[0], &[]).unwrap();
+    m.0.cpu.set_psw(Psw::new(PER | 0x0400_0000_0000_0000, CODE));
+    assert_eq!(m.0.step(), Step::Program(ProgramCode(0x91)));
+    assert_eq!((m.get(0x8096, 2), m.get(0x8098, 8), m.get(0x8158, 8)), (0x04F0, CODE, CODE));
+}
+
+#[test]
+fn zero_lengths_access_nothing() {
+    let mvcl = |length: u64| {
+        let mut m = zero_address("mvcl %r2,%r4");
+        (m.0.cpu.gr[2], m.0.cpu.gr[3], m.0.cpu.gr[4], m.0.cpu.gr[5]) = (0, length, 0x3000, length);
+        m
+    };
+    mvcl(0).quiet(CODE + 2);
+    let mut m = mvcl(2);
+    move_lowcore(&mut m);
+    assert_eq!(m.0.step(), Step::Program(ProgramCode::PER));
+    assert_eq!(m.get(0x8096, 2), 0x0400 | ATMID);
+}
+
+#[test]
+fn moves_between_spaces_at_zero_addresses() {
+    for (text, hit) in [
+        ("mvcdk 0x800(%r1),0(%r2)", true),
+        ("mvcsk 0(%r2),0x800(%r1)", true),
+        ("mvcp 0(%r3,%r2),0x800(%r1),%r1", true),
+        ("mvcs 0x800(%r3,%r1),0(%r2),%r1", true),
+        ("mvcos 0x800(%r1),0(%r2),%r3", true),
+        ("mvcp 0(%r3,%r2),0x800(%r4),%r1", false),
+    ] {
+        let mut m = zero_address(text);
+        let cpu = &mut m.0.cpu;
+        build_tables(cpu, &[], &[]).unwrap();
+        (cpu.gr[0], cpu.gr[3]) = (0, 2);
+        cpu.cr[0] |= 1 << 26;
+        cpu.set_psw(Psw::new(PER | 0x0400_0000_0000_0000, CODE));
+        if hit { m.event(0x80, 0x04F0, 6, CODE + 6) } else { m.quiet(CODE + 6) }
+    }
 }

@@ -295,7 +295,8 @@ impl Cpu {
 
     /// The space that an address of kind `space` is in.
     fn space_key(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<SpaceKey, Exit> {
-        let real = SpaceKey { real: true, no_entries: false, access_key: self.psw.key(), asce: 0 };
+        let no_entries = self.per_watches_operands();
+        let real = SpaceKey { real: true, no_entries, access_key: self.psw.key(), asce: 0 };
         if space == AddressSpace::Real || !self.psw.has(PswMask::DAT) {
             return Ok(real);
         }
@@ -341,7 +342,7 @@ impl Cpu {
     /// The spaces for operands and instructions that the PSW and control registers now name become current.
     pub fn select_spaces(&mut self) {
         let key = self.psw.key();
-        let no_entries = self.per_watches_stores();
+        let no_entries = self.per_watches_operands();
         let (fetch, data) = if self.psw.has(PswMask::DAT) {
             let virtual_by = |asce| SpaceKey { real: false, no_entries, access_key: key, asce };
             match self.psw.address_space() {
@@ -389,6 +390,9 @@ impl Cpu {
         access: Access,
     ) -> Result<(NonNull<u8>, u64), Exit> {
         self.statistics.tlb_misses += 1;
+        if let AddressSpace::Logical(base) = space {
+            self.operand_accessed(base);
+        }
         // SAFETY: spaces live as long as the CPU; the key is copied out.
         let key = unsafe { (*selected).key };
         let low_pages = self.has_protected_low_addresses(key) && address < 0x2000;

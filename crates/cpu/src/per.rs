@@ -2,6 +2,8 @@
 //! Source: Principles of Operation, chapter 4, Program-Event Recording (control registers 9 to 11; PER code, addressing-and-
 //! translation-mode identification, PER address, PER access identification; the events).
 
+use softsie_isa::{FieldName, Operand, Operands};
+
 use crate::access::{Access, AddressSpace};
 use crate::control::{Cr9, asce};
 use crate::psw::PswMask;
@@ -17,6 +19,8 @@ pub struct Per {
     modes: u8,
     access_id: u8,
     address: u64,
+    /// By register number: an operand that is accessed by way of the register has a zero address.
+    zero_addresses: u16,
 }
 
 /// Branch taken.
@@ -27,6 +31,8 @@ const FETCHING: u8 = 0x40;
 const ALTERATION: u8 = 0x20;
 /// Operand stored by real address; indicated together with [`ALTERATION`] and subject to both masks.
 const USING_REAL_ADDRESS: u8 = 0x08;
+/// Operand accessed whose address was formed from registers that give zero.
+const ZERO_ADDRESS: u8 = 0x04;
 /// The instruction that would be fetched is nullified; indicated together with [`FETCHING`] and subject to both masks.
 const NULLIFICATION: u8 = 0x01;
 
@@ -37,9 +43,10 @@ impl Cpu {
         self.psw.has(PswMask::PER) && self.cr[9] & Cr9::EVENTS.bits() != 0
     }
 
-    /// Whether no store may go without [`Cpu::stored`].
-    pub(crate) fn per_watches_stores(&self) -> bool {
-        self.psw.has(PswMask::PER) && self.per_masks() & ALTERATION != 0
+    /// Whether no operand may be accessed by the TLB alone: each store asks for [`Cpu::stored`], each access for
+    /// [`Cpu::operand_accessed`].
+    pub(crate) fn per_watches_operands(&self) -> bool {
+        self.psw.has(PswMask::PER) && self.per_masks() & (ALTERATION | ZERO_ADDRESS) != 0
     }
 
     fn per_masks(&self) -> u8 {
@@ -61,6 +68,43 @@ impl Cpu {
         }
         self.per.events |= FETCHING | self.per_masks() & NULLIFICATION;
         self.per.events & NULLIFICATION != 0
+    }
+
+    /// The instruction that begins, or the target of EXECUTE, has operands `o`: finds out which of their addresses are zero.
+    #[inline(always)]
+    pub fn per_operands(&mut self, o: &Operands) {
+        if self.per.active && self.per_masks() & ZERO_ADDRESS != 0 {
+            self.find_zero_addresses(o);
+        }
+    }
+
+    #[cold]
+    fn find_zero_addresses(&mut self, o: &Operands) {
+        let content = |r: u8| self.wrap(self.gr[usize::from(r & 15)]);
+        let mut zero = (1..16).filter(|r| content(*r) == 0).fold(0, |zero, r| zero | 1 << r);
+        let operands = o.op().row().operands;
+        // Base and index together may be zero. Without a base the index alone counts, under the base's number zero.
+        let index = |op: &Operand| matches!(op, Operand::Storage { middle: Some(FieldName::X2), .. });
+        if operands.iter().any(index) && o.x2() != 0 {
+            let base = if o.b2() == 0 { 0 } else { content(o.b2()) };
+            if self.wrap(content(o.x2()).wrapping_add(base)) == 0 {
+                zero |= 1 << o.b2();
+            }
+        }
+        // Register 0 holds an address only where registers themselves are the operands.
+        let other = |op: &Operand| matches!(op, Operand::Storage { .. } | Operand::Relative(_));
+        if !operands.iter().any(other) && content(0) == 0 {
+            zero |= 1;
+        }
+        self.per.zero_addresses = zero;
+    }
+
+    /// An operand is accessed by way of base register `base`.
+    #[inline(always)]
+    pub fn operand_accessed(&mut self, base: u8) {
+        if self.per.active && self.per.zero_addresses & 1 << (base & 15) != 0 {
+            self.per.events |= ZERO_ADDRESS;
+        }
     }
 
     /// The instruction has branched to `target`.

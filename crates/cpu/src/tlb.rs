@@ -48,7 +48,7 @@ pub struct SpaceKey {
     /// DAT off: addresses are real. `asce` is then zero.
     pub real: bool,
     /// Never gets entries for operands: in access-register mode, where they have no single space, and while program-event
-    /// recording watches stores, so that each takes the slow path.
+    /// recording watches operands, so that each access takes the slow path.
     pub no_entries: bool,
     /// The PSW key, against which storage keys are checked.
     pub access_key: u8,

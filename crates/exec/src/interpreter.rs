@@ -256,6 +256,7 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
     if cpu.per_enabled() && cpu.per_begin(address) {
         return interrupt(cpu, observer, ProgramCode::PER, length);
     }
+    cpu.per_operands(&d.operands);
     cpu.statistics.instructions += 1;
     let result = if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) };
     match result {

@@ -45,6 +45,7 @@ fn execute_at(cpu: &mut Cpu, o: &Operands, target: u64) -> Result<(), Exit> {
     cpu.execute = Some(Execute { target, next, text, length: o.length() });
     let mut d = cpu.decode_text(text);
     use_traced_semantics(cpu, &mut d);
+    cpu.per_operands(&d.operands);
     debug_assert!(!matches!(d.operands.op(), Op::EX | Op::EXRL));
     let result = (d.handler)(cpu, &d.operands);
     // The host may want to know that an intercepted instruction was executed so.

@@ -8,7 +8,7 @@ use softsie_isa::Operands;
 use super::authority::{SPECIAL_OPERATION, require_dat, require_key_authority, require_secondary_space_control};
 use super::storage_to_storage::copy_left_to_right;
 use crate::machine::Machine;
-use crate::operand::{d1b1, d2b2, in_register};
+use crate::operand::{Ea, d1b1, d2b2, in_register};
 
 semantics! {
     simple {}
@@ -24,11 +24,18 @@ struct Place {
     space: AddressSpace,
     key: u8,
     address: u64,
+    /// Number of the base register.
+    base: u8,
 }
 
 impl Place {
+    fn new(space: AddressSpace, key: u8, ea: Ea<u64>) -> Place {
+        Place { space, key, address: ea.address, base: ea.ar }
+    }
+
     fn host(self, cpu: &mut Cpu, offset: u64, access: Access) -> Result<(*mut u8, u64), Exit> {
         let address = cpu.wrap(self.address.wrapping_add(offset));
+        cpu.operand_accessed(self.base);
         let host = cpu.host_with_key(self.space, self.key, address, access)?;
         Ok((host.as_ptr(), 4096 - address % 4096))
     }
@@ -88,15 +95,15 @@ fn check_between_spaces(cpu: &mut Cpu, o: &Operands) -> Result<u8, Exit> {
 
 fn move_to_primary(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let key = check_between_spaces(cpu, o)?;
-    let to = Place { space: AddressSpace::Primary, key: cpu.psw.key(), address: d1b1(cpu, o).address };
-    let from = Place { space: AddressSpace::Secondary, key, address: d2b2(cpu, o).address };
+    let to = Place::new(AddressSpace::Primary, cpu.psw.key(), d1b1(cpu, o));
+    let from = Place::new(AddressSpace::Secondary, key, d2b2(cpu, o));
     move_and_tell(cpu, o.r1(), to, from)
 }
 
 fn move_to_secondary(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let key = check_between_spaces(cpu, o)?;
-    let to = Place { space: AddressSpace::Secondary, key, address: d1b1(cpu, o).address };
-    let from = Place { space: AddressSpace::Primary, key: cpu.psw.key(), address: d2b2(cpu, o).address };
+    let to = Place::new(AddressSpace::Secondary, key, d1b1(cpu, o));
+    let from = Place::new(AddressSpace::Primary, cpu.psw.key(), d2b2(cpu, o));
     move_and_tell(cpu, o.r1(), to, from)
 }
 
@@ -111,8 +118,8 @@ fn move_and_tell(cpu: &mut Cpu, length_register: u8, to: Place, from: Place) -> 
 fn logical_operands(cpu: &mut Cpu, o: &Operands, to_key: u8, from_key: u8) -> (Place, Place) {
     let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
     (
-        Place { space: AddressSpace::Logical(first.ar), key: to_key, address: first.address },
-        Place { space: AddressSpace::Logical(second.ar), key: from_key, address: second.address },
+        Place::new(AddressSpace::Logical(first.ar), to_key, first),
+        Place::new(AddressSpace::Logical(second.ar), from_key, second),
     )
 }
 
@@ -188,8 +195,8 @@ fn move_with_optional_specifications(cpu: &mut Cpu, o: &Operands) -> Result<(), 
     require_key_authority(cpu, key1)?;
     require_key_authority(cpu, key2)?;
     let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
-    let to = Place { space: control1.space(first.ar), key: key1, address: first.address };
-    let from = Place { space: control2.space(second.ar), key: key2, address: second.address };
+    let to = Place::new(control1.space(first.ar), key1, first);
+    let from = Place::new(control2.space(second.ar), key2, second);
     let (length, cc) = length_in(cpu, o.r3(), 4096);
     move_bytes(cpu, to, from, length)?;
     cpu.cc = cc;
@@ -214,7 +221,7 @@ fn move_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let place = |cpu: &mut Cpu, r: u8, key: bool| {
         let ea = in_register(cpu, r);
         let key = if key { specified } else { cpu.psw.key() };
-        Place { space: AddressSpace::Logical(r), key, address: ea.address & !0xFFF }
+        Place::new(AddressSpace::Logical(r), key, Ea { address: ea.address & !0xFFF, ..ea })
     };
     let to = place(cpu, o.r1(), keys & DESTINATION_KEY != 0);
     let from = place(cpu, o.r2(), keys & SOURCE_KEY != 0);
