@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use softsie_cpu::{Lowcore, ProgramCode, Psw};
-use softsie_exec::{Leave, NoObserver, run};
+use softsie_exec::{Leave, NoObserver, run, step as interpret};
 use softsie_isa::assemble;
 use softsie_jit::{Engine, Optimization};
 use softsie_tests::{Bare, Case, Step, build_tables, check_with, parse};
@@ -26,7 +26,8 @@ fn step(engine: &mut Engine, bare: &mut Bare) -> Step {
     let interruptions = cpu.statistics.program_interruptions;
     let leave = loop {
         let repeated = engine.counters().repeated;
-        let result = engine.advance(cpu).flatten();
+        // As `Engine::run` does.
+        let result = if cpu.steps() { interpret(cpu, &mut NoObserver) } else { engine.advance(cpu).flatten() };
         if result.is_some() || engine.counters().repeated == repeated {
             break result;
         }

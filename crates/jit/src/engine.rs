@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: look up first.
+    /// Runs one region, or one instruction; not to be called while [`Cpu::steps`]. `None`: go on at the PSW's address; `Some(None)`: look up first.
     #[inline]
     pub fn advance(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         let address = cpu.psw.address;
