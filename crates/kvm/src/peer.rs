@@ -38,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) comparator_sign: bool,
     /// The vCPU sleeps in an enabled wait.
     waiting: AtomicBool,
+    /// The check-stop state: only a reset ends it.
+    check_stopped: AtomicBool,
     exit_requested: AtomicBool,
     wake: Condvar,
     kicker: Kicker,
@@ -55,6 +57,7 @@ impl Peer {
             statistics: Statistics::default(),
             comparator_sign,
             waiting: AtomicBool::new(false),
+            check_stopped: AtomicBool::new(false),
             exit_requested: AtomicBool::new(false),
             wake: Condvar::new(),
             kicker,
@@ -63,6 +66,29 @@ impl Peer {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.sd.has_cpu_flags(CpuFlags::STOPPED)
+    }
+
+    pub(crate) fn is_check_stopped(&self) -> bool {
+        self.check_stopped.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_check_stop(&self, on: bool) {
+        self.check_stopped.store(on, Ordering::SeqCst);
+    }
+
+    /// Whether an exigent machine check is pending that the PSW masks.
+    pub(crate) fn must_check_stop(&self) -> bool {
+        let masked = self.sd.gpsw_mask.get() & PswMask::MACHINE_CHECK.bits() == 0;
+        masked && self.local.lock().pending.contains(Pending::MCHK_EXIGENT)
+    }
+
+    /// Sleeps in the check-stop state until the client wants the vCPU back.
+    pub(crate) fn sleep_check_stopped(&self) {
+        self.sd.clear_cpu_flags(CpuFlags::RUNNING);
+        let mut local = self.local.lock();
+        while !self.exit_request_pending() {
+            self.wake.wait(&mut local);
+        }
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

@@ -44,6 +44,7 @@ impl Running<'_> {
         regs.riccb = [0; 64];
         page.set_regs(&regs);
         self.cpu.local.lock().clear();
+        self.cpu.set_check_stop(false);
         // Purges the TLB.
         self.cpu.sd.ihcpu.set(0xffff);
         if !self.vm.user_controls_cpu_state() {

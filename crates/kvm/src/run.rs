@@ -71,6 +71,10 @@ impl Running<'_> {
 
     fn deliver_and_execute(&mut self) -> Handled {
         self.deliver_interrupts()?;
+        if self.cpu.is_check_stopped() {
+            self.cpu.sleep_check_stopped();
+            return Ok(());
+        }
         self.cpu.sd.icptcode.set(icpt::NONE);
         self.sie.cpu.user_epoch = self.vm.user_epoch();
         self.cpu.statistics.entries.bump();

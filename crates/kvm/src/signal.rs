@@ -25,6 +25,7 @@ pub mod order {
 #[allow(missing_docs)]
 pub mod status {
     pub const INVALID_ORDER: u32 = 0x002;
+    pub const CHECK_STOP: u32 = 0x010;
     pub const STOPPED: u32 = 0x040;
     pub const EXTERNAL_CALL_PENDING: u32 = 0x080;
     pub const INVALID_PARAMETER: u32 = 0x100;

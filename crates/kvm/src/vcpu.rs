@@ -207,11 +207,15 @@ impl Vcpu {
 
     /// KVM_GET_MP_STATE: the state is the result.
     pub fn get_mp_state(&self) -> Result<u32> {
-        Ok(self.with_running(
-            |running| {
-                if running.cpu.is_stopped() { KVM_MP_STATE_STOPPED } else { KVM_MP_STATE_OPERATING }
-            },
-        ))
+        Ok(self.with_running(|running| {
+            if running.cpu.is_check_stopped() {
+                KVM_MP_STATE_CHECK_STOP
+            } else if running.cpu.is_stopped() {
+                KVM_MP_STATE_STOPPED
+            } else {
+                KVM_MP_STATE_OPERATING
+            }
+        }))
     }
 
     /// KVM_SET_MP_STATE. From the first call on, even a refused one, the client controls the states of all CPUs.

@@ -236,3 +236,146 @@ store:
         2,
     );
 }
+
+/// Chapter 4, CPU Signaling and Response: each order's status conditions with a stopped and an operating CPU.
+#[test]
+fn orders_and_their_status() {
+    passes(
+        "
+        llilf   %r1,0x20000
+        mvi     0x80(%r1),0xff
+        larl    %r11,while_stopped
+        brasl   %r13,rows
+        # CPU 1 has its prefix at 22000 now, and begins to loop by its restart interruption.
+        llilf   %r1,0x22000
+        larl    %r2,restart_new
+        mvc     0x1a0(16,%r1),0(%r2)
+        larl    %r11,while_starting
+        brasl   %r13,rows
+        larl    %r1,alive
+started:
+        cli     0(%r1),1
+        jne     started
+        lghi    %r4,1
+running:
+        lghi    %r2,0
+        sigp    %r2,%r4,0x15
+        jnz     running
+        larl    %r11,while_operating
+        brasl   %r13,rows
+        # What stop and store status has left: general register 9, the PSW of the loop, the prefix.
+        lg      %r1,0x1280+72
+        cghi    %r1,0x777
+        jne     failed
+        lg      %r1,0x1308
+        larl    %r2,loop
+        cgrjne  %r1,%r2,failed
+        ly      %r1,0x1318
+        cfi     %r1,0x22000
+        jne     failed
+        # Store status at address, of a CPU that was reset.
+        lg      %r1,0x20080
+        cghi    %r1,0
+        jne     failed
+        j       passed
+# Carries out the orders at r11, ends behind the last. Order, parameter, CPU, condition code, status.
+rows:
+        lg      %r5,0(%r11)
+        lg      %r3,8(%r11)
+        lg      %r4,16(%r11)
+        ltgr    %r5,%r5
+        blr     %r13
+again:
+        lghi    %r2,0
+        lghi    %r6,0
+        sigp    %r2,%r4,0(%r5)
+        jh      again
+        ipm     %r6
+        srl     %r6,28
+        cg      %r6,24(%r11)
+        jne     failed
+        cg      %r2,32(%r11)
+        jne     failed
+        aghi    %r11,40
+        j       rows
+# What CPU 1 does.
+other:
+        lghi    %r9,0x777
+        larl    %r1,alive
+        mvi     0(%r1),1
+loop:
+        j       loop
+alive:
+        .quad   0
+restart_new:
+        .quad   0x0000000180000000,other
+while_stopped:
+        .quad   0x01,0,5,3,0
+        .quad   0x03,0,5,3,0
+        .quad   0x0d,0x22000,5,3,0
+        .quad   0x01,0,0,0,0
+        .quad   0x15,0,0,0,0
+        .quad   0x01,0,1,1,0x040
+        .quad   0x15,0,1,1,0x400
+        .quad   0x02,0,1,0,0
+        .quad   0x01,0,1,1,0x0c0
+        .quad   0x02,0,1,1,0x080
+        .quad   0x03,0,1,0,0
+        .quad   0x03,0,1,0,0
+        # Its PSW is disabled for external and I/O interruptions.
+        .quad   0x13,0,1,0,0
+        # A CPU reset and an initial CPU reset take the external call away.
+        .quad   0x0c,0,1,0,0
+        .quad   0x01,0,1,1,0x040
+        .quad   0x02,0,1,0,0
+        .quad   0x0b,0,1,0,0
+        .quad   0x01,0,1,1,0x040
+        # Prefix and save areas outside storage.
+        .quad   0x0d,0x7fffe000,1,1,0x100
+        .quad   0x0e,0x7ffffe00,1,1,0x100
+        .quad   0x17,0x7ffffc00,1,1,0x100
+        # The rightmost bits of both are ignored.
+        .quad   0x0d,0xffffffff80023fff,1,0,0
+        .quad   0x0e,0xffffffff800201ff,1,0,0
+        .quad   0x05,0,1,0,0
+        .quad   0x01,0,1,1,0x040
+        # z/Architecture is the only one.
+        .quad   0x12,0,0,1,0x100
+        .quad   0x12,1,0,1,0x100
+        .quad   0x12,2,0,1,0x100
+        # An operating CPU, this one, has no prefix to set and no status to store.
+        .quad   0x0d,0x22000,0,1,0x200
+        .quad   0x0e,0x20000,0,1,0x200
+        # Not assigned, or not installed: set multithreading, …
+        .quad   0x00,0,1,1,0x002
+        .quad   0x07,0,1,1,0x002
+        .quad   0x08,0,1,1,0x002
+        .quad   0x0a,0,1,1,0x002
+        .quad   0x0f,0,1,1,0x002
+        .quad   0x14,0,1,1,0x002
+        .quad   0x16,0,1,1,0x002
+        .quad   0xff,0,1,1,0x002
+        .quad   -1,0,0
+while_starting:
+        .quad   0x06,0,1,0,0
+        .quad   -1,0,0
+while_operating:
+        .quad   0x01,0,1,0,0
+        .quad   0x0d,0x22000,1,1,0x200
+        .quad   0x0e,0x20000,1,1,0x200
+        .quad   0x17,0x20000,1,1,0x200
+        .quad   0x04,0,1,0,0
+        .quad   0x16,0,1,1,0x002
+        .quad   0x13,0x1234,1,0,0
+        .quad   0x09,0,1,0,0
+        .quad   0x01,0,1,1,0x040
+        # Started, it goes on where it was; stopped again.
+        .quad   0x04,0,1,0,0
+        .quad   0x05,0,1,0,0
+        .quad   0x01,0,1,1,0x040
+        .quad   0x09,0,1,0,0
+        .quad   -1,0,0
+        ",
+        2,
+    );
+}

@@ -25,7 +25,9 @@ impl Running<'_> {
         let (r1, r3) = self.r1_r3();
         let order = self.operand_s().address as u8;
         self.cpu.statistics.count_sigp(order);
-        if self.vm.user_handles_sigp() && !is_fast(order) {
+        let target = self.vm.cpu(self.gr(r3) as u16);
+        let refused = ends_with_check_stop(order) && target.as_ref().is_some_and(|target| target.is_check_stopped());
+        if self.vm.user_handles_sigp() && !is_fast(order) && !refused {
             return Err(Stop::ToUser);
         }
         let parameter = self.gr(r1 | 1);
@@ -33,8 +35,10 @@ impl Running<'_> {
             // There is no other architectural mode to go to.
             Answer::StatusStored(status::INVALID_PARAMETER)
         } else {
-            match self.vm.cpu(self.gr(r3) as u16) {
+            match target {
                 None => Answer::NotOperational,
+                // Stopped for good: the client, too, could do nothing about it.
+                Some(_) if refused => Answer::StatusStored(status::CHECK_STOP),
                 Some(target) => self.signal(order, &target, parameter)?,
             }
         };
@@ -63,7 +67,9 @@ impl Running<'_> {
                 if target.local.lock().pending.contains(Pending::EXTERNAL_CALL) {
                     bits |= status::EXTERNAL_CALL_PENDING;
                 }
-                if target.is_stopped() {
+                if target.is_check_stopped() {
+                    bits |= status::CHECK_STOP;
+                } else if target.is_stopped() {
                     bits |= status::STOPPED;
                 }
                 if bits == 0 { Answer::Accepted } else { Answer::StatusStored(bits) }
@@ -131,6 +137,20 @@ impl Running<'_> {
         target.inject(LocalIrq::Emergency(self.cpu.id))?;
         Ok(Answer::Accepted)
     }
+}
+
+/// Orders that a CPU in the check-stop state does not accept. Signals become pending, resets are carried out.
+fn ends_with_check_stop(order: u8) -> bool {
+    matches!(
+        order,
+        order::START
+            | order::STOP
+            | order::RESTART
+            | order::STOP_AND_STORE_STATUS
+            | order::SET_PREFIX
+            | order::STORE_STATUS_AT_ADDRESS
+            | order::STORE_ADDITIONAL_STATUS
+    )
 }
 
 /// Orders that the kernel keeps even when the client asked for SIGP.

@@ -5,6 +5,7 @@
 use softsie_cpu::{Lowcore, ProgramCode, PswMask};
 use softsie_sie::icpt;
 
+use super::irq::LocalIrq;
 use super::pending::Pending;
 use crate::abi::*;
 use crate::intercept::{Handled, Stop};
@@ -12,6 +13,7 @@ use crate::run::Running;
 use crate::{Errno, Result};
 
 /// External-interruption codes.
+const MALFUNCTION_ALERT: u16 = 0x1200;
 const EMERGENCY_SIGNAL: u16 = 0x1201;
 const EXTERNAL_CALL: u16 = 0x1202;
 const CLOCK_COMPARATOR: u16 = 0x1004;
@@ -43,6 +45,12 @@ impl Running<'_> {
     /// Delivers what can be delivered, in order of priority, and arranges to be called again for the rest.
     pub(crate) fn deliver_interrupts(&mut self) -> Handled {
         self.cpu.reset_interventions();
+        if self.cpu.must_check_stop() {
+            self.check_stop();
+        }
+        if self.cpu.is_check_stopped() {
+            return Ok(());
+        }
         loop {
             let first = {
                 let local = self.cpu.local.lock();
@@ -57,6 +65,17 @@ impl Running<'_> {
         Ok(())
     }
 
+    /// An exigent machine check that the PSW masks: the CPU does nothing more until it is reset, and the others hear of it.
+    fn check_stop(&self) {
+        self.cpu.set_check_stop(true);
+        self.vm.each_cpu(|other| {
+            if other.id != self.cpu.id {
+                // The address is that of an existing CPU.
+                let _ = other.inject(LocalIrq::MalfunctionAlert(self.cpu.id));
+            }
+        });
+    }
+
     fn deliver(&mut self, which: Pending) -> Handled {
         if which == Pending::CLOCK_COMPARATOR || which == Pending::CPU_TIMER {
             return self.deliver_timer(which);
@@ -64,6 +83,10 @@ impl Running<'_> {
         let delivered = match which {
             Pending::MCHK_EXIGENT | Pending::MCHK_REPRESSIBLE => self.deliver_machine_check(),
             Pending::PROGRAM => self.deliver_program(),
+            Pending::MALFUNCTION_ALERT => {
+                let from = self.cpu.local.lock().take_malfunction_alert();
+                self.deliver_external(MALFUNCTION_ALERT, from)
+            }
             Pending::EMERGENCY => {
                 let from = self.cpu.local.lock().take_emergency();
                 self.deliver_external(EMERGENCY_SIGNAL, from)

@@ -8,11 +8,15 @@ use crate::{Errno, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LocalIrq {
     Program(kvm_s390_pgm_info),
-    Stop { store_status: bool },
+    Stop {
+        store_status: bool,
+    },
     SetPrefix(u32),
     Restart,
     ExternalCall(u16),
     Emergency(u16),
+    /// Another CPU has entered the check-stop state.
+    MalfunctionAlert(u16),
     ClockComparator,
     CpuTimer,
     MachineCheck(kvm_s390_mchk_info),

@@ -12,32 +12,42 @@ const CPUS: usize = 256;
 /// Program-event recording, in a program-interruption code.
 const PER: u16 = 0x80;
 
+/// CPU addresses that have sent a signal of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Senders([u64; CPUS / 64]);
+
+impl Senders {
+    fn add(&mut self, from: u16) -> Result<()> {
+        *self.0.get_mut(usize::from(from) / 64).ok_or(Errno::EINVAL)? |= 1 << (from % 64);
+        Ok(())
+    }
+
+    /// Takes the lowest address away; says also whether it was the last.
+    fn take(&mut self) -> (u16, bool) {
+        let mut from = 0;
+        for (word, bits) in self.0.iter_mut().enumerate() {
+            if *bits != 0 {
+                from = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                break;
+            }
+        }
+        (from as u16, self.0.iter().all(|bits| *bits == 0))
+    }
+}
+
 /// The interrupts pending for one CPU.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Local {
     pub(crate) pending: Pending,
     pub(crate) program: kvm_s390_pgm_info,
-    emergency: [u64; CPUS / 64],
+    emergency: Senders,
+    malfunction: Senders,
     pub(crate) external_call: u16,
     pub(crate) prefix: u32,
     pub(crate) machine_check: kvm_s390_mchk_info,
     pub(crate) pfault_init: kvm_s390_ext_info,
     pub(crate) stop_stores_status: bool,
-}
-
-impl Default for Local {
-    fn default() -> Self {
-        Self {
-            pending: Pending::empty(),
-            program: kvm_s390_pgm_info::default(),
-            emergency: [0; CPUS / 64],
-            external_call: 0,
-            prefix: 0,
-            machine_check: kvm_s390_mchk_info::default(),
-            pfault_init: kvm_s390_ext_info::default(),
-            stop_stores_status: false,
-        }
-    }
 }
 
 impl Local {
@@ -68,8 +78,12 @@ impl Local {
                 Pending::EXTERNAL_CALL
             }
             LocalIrq::Emergency(from) => {
-                *self.emergency.get_mut(usize::from(from) / 64).ok_or(Errno::EINVAL)? |= 1 << (from % 64);
+                self.emergency.add(from)?;
                 Pending::EMERGENCY
+            }
+            LocalIrq::MalfunctionAlert(from) => {
+                self.malfunction.add(from)?;
+                Pending::MALFUNCTION_ALERT
             }
             LocalIrq::ClockComparator => Pending::CLOCK_COMPARATOR,
             LocalIrq::CpuTimer => Pending::CPU_TIMER,
@@ -114,18 +128,16 @@ impl Local {
 
     /// Takes the pending emergency signal of the lowest CPU address.
     pub(crate) fn take_emergency(&mut self) -> u16 {
-        let mut from = 0;
-        for (word, bits) in self.emergency.iter_mut().enumerate() {
-            if *bits != 0 {
-                from = word * 64 + bits.trailing_zeros() as usize;
-                *bits &= *bits - 1;
-                break;
-            }
-        }
-        if self.emergency.iter().all(|bits| *bits == 0) {
-            self.pending -= Pending::EMERGENCY;
-        }
-        from as u16
+        let (from, last) = self.emergency.take();
+        self.pending.set(Pending::EMERGENCY, !last);
+        from
+    }
+
+    /// Takes the pending malfunction alert of the lowest CPU address.
+    pub(crate) fn take_malfunction_alert(&mut self) -> u16 {
+        let (from, last) = self.malfunction.take();
+        self.pending.set(Pending::MALFUNCTION_ALERT, !last);
+        from
     }
 
     /// Takes the pending machine check.

@@ -12,31 +12,32 @@ bitflags! {
         const MCHK_EXIGENT = 1 << 0;
         const PROGRAM = 1 << 1;
         const MCHK_REPRESSIBLE = 1 << 2;
-        const EMERGENCY = 1 << 3;
-        const EXTERNAL_CALL = 1 << 4;
-        const CLOCK_COMPARATOR = 1 << 5;
-        const CPU_TIMER = 1 << 6;
-        const SERVICE = 1 << 7;
-        const PFAULT_INIT = 1 << 8;
-        const PFAULT_DONE = 1 << 9;
-        const VIRTIO = 1 << 10;
-        const IO_0 = 1 << 11;
-        const IO_1 = 1 << 12;
-        const IO_2 = 1 << 13;
-        const IO_3 = 1 << 14;
-        const IO_4 = 1 << 15;
-        const IO_5 = 1 << 16;
-        const IO_6 = 1 << 17;
-        const IO_7 = 1 << 18;
-        const STOP = 1 << 19;
-        const RESTART = 1 << 20;
-        const SET_PREFIX = 1 << 21;
+        const MALFUNCTION_ALERT = 1 << 3;
+        const EMERGENCY = 1 << 4;
+        const EXTERNAL_CALL = 1 << 5;
+        const CLOCK_COMPARATOR = 1 << 6;
+        const CPU_TIMER = 1 << 7;
+        const SERVICE = 1 << 8;
+        const PFAULT_INIT = 1 << 9;
+        const PFAULT_DONE = 1 << 10;
+        const VIRTIO = 1 << 11;
+        const IO_0 = 1 << 12;
+        const IO_1 = 1 << 13;
+        const IO_2 = 1 << 14;
+        const IO_3 = 1 << 15;
+        const IO_4 = 1 << 16;
+        const IO_5 = 1 << 17;
+        const IO_6 = 1 << 18;
+        const IO_7 = 1 << 19;
+        const STOP = 1 << 20;
+        const RESTART = 1 << 21;
+        const SET_PREFIX = 1 << 22;
 
         const MCHK = Self::MCHK_EXIGENT.bits() | Self::MCHK_REPRESSIBLE.bits();
-        const EXTERNAL = Self::EMERGENCY.bits() | Self::EXTERNAL_CALL.bits() | Self::CLOCK_COMPARATOR.bits()
+        const EXTERNAL = Self::MALFUNCTION_ALERT.bits() | Self::EMERGENCY.bits() | Self::EXTERNAL_CALL.bits() | Self::CLOCK_COMPARATOR.bits()
             | Self::CPU_TIMER.bits() | Self::SERVICE.bits() | Self::PFAULT_INIT.bits() | Self::PFAULT_DONE.bits()
             | Self::VIRTIO.bits();
-        const IO = 0xff << 11;
+        const IO = 0xff << 12;
     }
 }
 
@@ -66,6 +67,7 @@ pub(crate) fn enabled(sd: &StateDescription, mchk_cr14: u64) -> Pending {
     if psw.contains(PswMask::EXTERNAL) {
         let cr0 = Cr0::from_bits_retain(sd.gcr[0].get());
         for (mask, bit) in [
+            (Cr0::MALFUNCTION_ALERT, Pending::MALFUNCTION_ALERT),
             (Cr0::EMERGENCY_SIGNAL, Pending::EMERGENCY),
             (Cr0::EXTERNAL_CALL, Pending::EXTERNAL_CALL),
             (Cr0::CLOCK_COMPARATOR, Pending::CLOCK_COMPARATOR),
@@ -119,6 +121,7 @@ mod tests {
     #[test]
     fn external_submasks_are_the_bits_of_control_register_0() {
         for (cr0, bit) in [
+            (0x8000, Pending::MALFUNCTION_ALERT),
             (0x4000, Pending::EMERGENCY),
             (0x2000, Pending::EXTERNAL_CALL),
             (0x800, Pending::CLOCK_COMPARATOR),

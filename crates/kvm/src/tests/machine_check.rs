@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::machine::{Machine, page};
-use crate::Vcpu;
+use super::machine::{Machine, intercepted, page};
 use crate::abi::*;
 use crate::interrupt::Pending;
+use crate::{Errno, Vcpu};
 
 const MCHK: u64 = 0x0004_0000_0000_0000;
 const EA_BA: u64 = 0x0000_0001_8000_0000;
@@ -207,4 +207,57 @@ fn a_machine_check_is_taken_when_any_psw_lets_it_through() {
         assert_eq!(at, (HANDLER + 4, 1), "{way}: before the next instruction");
         assert_eq!(machine.read_u64(0x1298), 1, "{way}: saved register");
     }
+}
+
+#[test]
+fn an_exigent_condition_that_is_masked_stops_the_cpu_for_good() {
+    let (machine, cpu) = machine(0);
+    let other = machine.vcpu(4);
+    other.set_mp_state(KVM_MP_STATE_OPERATING).unwrap();
+    let sense = |order: u64| {
+        other.with_running(|running| {
+            running.sie.cpu.gr[2] = 0;
+            running.sie.cpu.gr[4] = 0;
+        });
+        intercepted(&other, (0xae24_0000 | order) << 32, |running, handled| {
+            handled.unwrap();
+            (running.cpu.sd.gpsw_mask.get() >> 44 & 3, running.sie.cpu.gr[2])
+        })
+    };
+    local(&cpu, kvm_s390_mchk_info { mcic: SYSTEM_DAMAGE | VALID, ..Default::default() });
+    assert_eq!(deliver(&cpu, 0, !0), 0x4000);
+    assert_eq!(cpu.get_mp_state(), Ok(KVM_MP_STATE_CHECK_STOP));
+    // It does nothing, whatever would be enabled.
+    assert_eq!(deliver(&cpu, MCHK, !0), 0x4000);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            cpu.kick();
+        });
+        assert_eq!(cpu.run(), Err(Errno::EINTR));
+    });
+    // The others are alerted, with its address.
+    let sd = &other.peer().sd;
+    machine.write_psw(0x1b0, EA_BA, 0xb000);
+    sd.gpsw_mask.set(EA_BA | 0x0100_0000_0000_0000);
+    sd.gcr[0].set(0x4000);
+    sd.ckc.set(u64::MAX);
+    sd.cputm.set(i64::MAX as u64);
+    machine.write(0x84, &[0xff; 4]);
+    other.with_running(|running| running.deliver_interrupts().unwrap());
+    assert_eq!(machine.read::<4>(0x84), [0xff; 4], "the subclass is masked");
+    sd.gcr[0].set(0x8000);
+    other.with_running(|running| running.deliver_interrupts().unwrap());
+    assert_eq!(machine.read::<4>(0x84), [0, 0, 0x12, 0x00]);
+    // What other CPUs can do to it.
+    assert_eq!(sense(0x01), (1, 0x10));
+    for order in [0x04, 0x05, 0x06, 0x09, 0x0d, 0x0e, 0x17] {
+        assert_eq!(sense(order), (1, 0x10), "order {order:#x}");
+    }
+    assert_eq!(sense(0x02), (0, 0), "external call");
+    assert_eq!(sense(0x01), (1, 0x90));
+    cpu.s390_normal_reset().unwrap();
+    assert_eq!(cpu.get_mp_state(), Ok(KVM_MP_STATE_OPERATING), "the client says what follows the check stop");
+    cpu.set_mp_state(KVM_MP_STATE_STOPPED).unwrap();
+    assert_eq!(sense(0x01), (1, 0x40));
 }
