@@ -95,6 +95,9 @@ fn ends_run(o: &Operands) -> bool {
 /// Runs the CPU until something wants the host.
 pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
     cpu.per_discard();
+    if let Some(leave) = enter(cpu, observer) {
+        return leave;
+    }
     loop {
         if let Some(leave) = look_up(cpu) {
             return leave;
@@ -105,6 +108,12 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
             return leave;
         }
     }
+}
+
+/// What is to be done first with a PSW that did not come from an instruction of this CPU, but from the host: one that is not
+/// valid is an early exception.
+pub fn enter<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+    if cpu.psw.is_valid() { None } else { interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0) }
 }
 
 /// What is to be done between runs of instructions. Serializes, because interruptions and most of what ends a run do.

@@ -13,7 +13,7 @@ pub mod semantics;
 mod trace;
 mod vector_op;
 
-pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, look_up, run, step};
+pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, step};
 pub use machine::{Machine, Update};
 pub use operand::Ea;
 pub use trace::{Filter, Tracer};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use softsie_cpu::{CodeStamp, Cpu, Decoded, Exit, ProgramCode};
-use softsie_exec::{Leave, NoObserver, conclude, look_up, step};
+use softsie_exec::{Leave, NoObserver, conclude, enter, look_up, step};
 
 use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
@@ -123,6 +123,9 @@ impl Engine {
 
     /// Runs the CPU until something wants the host, as [`softsie_exec::run`] does.
     pub fn run(&mut self, cpu: &mut Cpu) -> Leave {
+        if let Some(leave) = enter(cpu, &mut NoObserver) {
+            return leave;
+        }
         loop {
             if let Some(leave) = look_up(cpu) {
                 return leave;

@@ -12,3 +12,4 @@ mod reset;
 mod running;
 mod sigp;
 mod storm;
+mod timing;

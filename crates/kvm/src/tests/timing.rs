@@ -1,0 +1,177 @@
+//! Timers and the clock as a guest program sees them: when their interruptions come and come again, and the clock of one CPU
+//! set by another. Truth: Principles of Operation, chapter 4, Timing; chapter 6, External Interruption.
+
+use std::sync::Arc;
+use std::thread;
+
+use super::machine::{Machine, page};
+use crate::Vcpu;
+use crate::abi::*;
+
+const EA_BA: u64 = 0x0000_0001_8000_0000;
+const EXT: u64 = 0x0100_0000_0000_0000;
+const START: u64 = 0x4000;
+const HANDLER: u64 = 0xb000;
+
+fn load(machine: &Machine, at: u64, source: &str) {
+    machine.write(at, &softsie_isa::assemble(source, at).unwrap_or_else(|e| panic!("{e}\n{source}")));
+}
+
+/// A CPU about to execute `source` with timers far from due, and an external-interruption handler.
+fn guest(source: &str, handler: &str) -> (Machine, Arc<Vcpu>) {
+    let machine = Machine::new();
+    load(&machine, START, source);
+    load(&machine, HANDLER, handler);
+    machine.write_psw(0x1b0, EA_BA, HANDLER);
+    machine.write_psw(0x1d0, EA_BA, 0xd000);
+    load(&machine, 0xd000, "diag %r0,%r0,0xddd");
+    machine.write(0xe10, &[0xff; 8]);
+    machine.write(0xe18, &(i64::MAX as u64).to_be_bytes());
+    let cpu = machine.vcpu(0);
+    start(&cpu, EXT, START);
+    (machine, cpu)
+}
+
+fn start(cpu: &Vcpu, mask: u64, at: u64) {
+    page(cpu, |run| {
+        (run.psw_mask, run.psw_addr) = (EA_BA | mask, at);
+        let regs = run.regs_mut();
+        regs.crs[0] = 0xce0;
+        regs.ckc = u64::MAX;
+        regs.cputm = i64::MAX as u64;
+        run.kvm_dirty_regs = KVM_SYNC_CRS | KVM_SYNC_ARCH0;
+    });
+}
+
+/// Runs to a DIAGNOSE: its code and the registers.
+fn run(cpu: &Vcpu) -> (u64, [u64; 16]) {
+    cpu.run().unwrap();
+    page(cpu, |run| {
+        assert_eq!((run.exit_reason, run.s390_sieic().icptcode), (KVM_EXIT_S390_SIEIC, 4));
+        (u64::from(run.s390_sieic().ipb) >> 16 & 0xfff, run.regs().gprs)
+    })
+}
+
+/// Stops a timer: the storage at e10 and e18 holds values that are far from due.
+const QUIET: &str = "sckc 0xe10\n spt 0xe18\n";
+
+#[test]
+fn a_timer_that_is_set_past_interrupts_before_the_next_instruction() {
+    for (set, code) in [("spt 0xe20", [0x10, 0x05]), ("sckc 0xe28", [0x10, 0x04])] {
+        let (machine, cpu) =
+            guest(&format!("lghi %r3,1\n {set}\nafter: lghi %r3,2\n diag %r0,%r0,0x999"), "diag %r0,%r0,0x300");
+        machine.write(0xe20, &u64::MAX.to_be_bytes());
+        let (diagnose, gprs) = run(&cpu);
+        assert_eq!((diagnose, gprs[3]), (0x300, 1), "{set}");
+        assert_eq!(machine.read::<2>(0x86), code);
+        assert_eq!(machine.read::<2>(0x84), [0, 0], "no CPU address");
+        assert_eq!(machine.read_u64(0x138), START + 8);
+    }
+}
+
+#[test]
+fn each_mask_holds_a_timer_back_until_it_is_lifted() {
+    // By control register 0 and by the PSW, both timers due: the comparator comes first.
+    for unmask in ["mvhhi 0xe32,0\n mvhhi 0xe36,0xce0\n lctlg %c0,%c0,0xe30", "stosm 0xe40,1"] {
+        let by_register = unmask.contains("lctlg");
+        let (machine, cpu) = guest(
+            &format!("lghi %r3,1\n spt 0xe20\n sckc 0xe28\n lghi %r3,2\n {unmask}\n lghi %r3,3\n diag %r0,%r0,0x100"),
+            &format!(
+                "llgh %r4,0x86\n sllg %r5,%r5,16\n ogr %r5,%r4\n cghi %r4,0x1004\n jne timer\n sckc 0xe10\n \
+                      lpswe 0x130\ntimer: spt 0xe18\n lgr %r6,%r3\n lpswe 0x130"
+            ),
+        );
+        machine.write(0xe20, &u64::MAX.to_be_bytes());
+        if by_register {
+            page(&cpu, |run| run.regs_mut().crs[0] = 0xe0);
+        } else {
+            page(&cpu, |run| run.psw_mask = EA_BA);
+        }
+        let (diagnose, gprs) = run(&cpu);
+        assert_eq!((diagnose, gprs[3], gprs[6]), (0x100, 3, 2), "{unmask}: right after the instruction that unmasks");
+        assert_eq!(gprs[5], 0x1004_1005, "{unmask}: once each");
+    }
+}
+
+#[test]
+fn a_condition_that_stays_interrupts_again() {
+    for set in ["spt 0xe20", "sckc 0xe28"] {
+        let (machine, cpu) = guest(
+            &format!("{set}\nloop: j loop"),
+            &format!("aghi %r7,1\n cghi %r7,5\n je enough\n lpswe 0x130\nenough: {QUIET} diag %r0,%r0,0x300"),
+        );
+        machine.write(0xe20, &u64::MAX.to_be_bytes());
+        let (diagnose, gprs) = run(&cpu);
+        assert_eq!((diagnose, gprs[7]), (0x300, 5), "{set}");
+    }
+}
+
+#[test]
+fn the_sign_control_is_nothing_without_the_facility() {
+    // 7fff… is before today as an unsigned value, and far ahead as a signed one.
+    let (machine, cpu) = guest("sckc 0xe18\n lghi %r3,2\n diag %r0,%r0,0x100", "diag %r0,%r0,0x300");
+    page(&cpu, |run| run.regs_mut().crs[0] |= 1 << 53);
+    assert!(!machine.vm.has_facility(139));
+    assert_eq!(run(&cpu).0, 0x300);
+}
+
+#[test]
+fn a_psw_that_is_not_valid_is_an_early_exception() {
+    // Bit 0 is one; bit 31 without bit 32; an address too long for its mode; the wait state does not come before it.
+    for (mask, address) in [
+        (EA_BA | 1 << 63, 0x5000),
+        (1 << 32, 0x5000),
+        (1 << 31, 0x8000_0000),
+        (EA_BA | 1 << 63 | 0x0002_0000_0000_0000, 0x5000),
+    ] {
+        // Loaded by the client, and by an interruption that the host delivers.
+        for by_interruption in [false, true] {
+            let (machine, cpu) = guest("stosm 0xe40,1\nloop: j loop", "diag %r0,%r0,0x300");
+            if by_interruption {
+                machine.write_psw(0x1b0, mask, address);
+                page(&cpu, |run| run.regs_mut().ckc = 0);
+            } else {
+                start(&cpu, 0, address);
+                page(&cpu, |run| run.psw_mask = mask);
+            }
+            assert_eq!(run(&cpu).0, 0xddd, "{mask:x} {by_interruption}");
+            assert_eq!(machine.read::<4>(0x8c), [0, 0, 0, 6], "{mask:x} {by_interruption}: no instruction length");
+            assert_eq!((machine.read_u64(0x150), machine.read_u64(0x158)), (mask, address));
+        }
+    }
+}
+
+#[test]
+fn when_set_clock_ends_every_cpu_has_the_new_clock() {
+    // CPU 0 sets the clock, then tells CPU 1, which looks at it at once; and so on, ahead and back.
+    const ROUNDS: u64 = 300;
+    let machine = Machine::new();
+    load(
+        &machine,
+        START,
+        "lghi %r8,0\nnext: aghi %r8,1\n sllg %r1,%r8,48\n tmll %r8,1\n jz even\n xihf %r1,0x40000000\neven: stg %r1,0xe00\n \
+         sck 0xe00\n stg %r8,0xf00\nwait: cg %r8,0xf08\n jne wait\n cghi %r8,300\n jne next\n diag %r0,%r0,0x100",
+    );
+    // The clock's first bytes must be those that were set: 2^48 units are less than a minute.
+    load(
+        &machine,
+        0x8000,
+        "lghi %r8,0\nnext: aghi %r8,1\nwait: cg %r8,0xf00\n jne wait\n stck 0xe50\n lg %r2,0xe50\n srlg %r2,%r2,48\n lgr %r3,%r8\n \
+         tmll %r8,1\n jz even\n xilf %r3,0x4000\neven: cgr %r2,%r3\n jne wrong\n stg %r8,0xf08\n cghi %r8,300\n jne next\n \
+         diag %r0,%r0,0x200\nwrong: mvghi 0xf08,300\n mvghi 0xf10,1\n diag %r0,%r0,0x999",
+    );
+    let cpus = [machine.vcpu(0), machine.vcpu(1)];
+    start(&cpus[0], 0, START);
+    start(&cpus[1], 0, 0x8000);
+    let codes = thread::scope(|scope| {
+        let runs = cpus.each_ref().map(|cpu| {
+            scope.spawn(move || {
+                let result = run(cpu);
+                (result.0, result.1[8], result.1[2])
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    });
+    assert_eq!(machine.read_u64(0xf10), 0, "{codes:x?}");
+    assert_eq!((codes[0].0, codes[1].0, codes[1].1), (0x100, 0x200, ROUNDS), "{codes:x?}");
+}
