@@ -128,3 +128,37 @@ fn a_fetch_does_not_record_a_change_nor_a_store_that_fails() {
     assert_eq!(bare.step(), PROTECTION);
     assert_eq!(bare.cpu.storage_key(0x5000).unwrap().0 & 2, 0);
 }
+
+/// The code changes the key of its own page, which has been decoded by then; every key after it counts.
+#[test]
+fn the_next_fetch_sees_a_key_that_the_instruction_before_has_set() {
+    // SSKE 1,2; LR 1,2. In the supervisor state with key 8.
+    let mut bare = Bare::new();
+    bare.cpu.write_absolute(0x1000, &[0xB2, 0x2B, 0x00, 0x12, 0x18, 0x12]).unwrap();
+    bare.cpu.set_storage_key(0x1000, StorageKey(0x80)).unwrap();
+    (bare.cpu.gr[1], bare.cpu.gr[2]) = (0x80, 0x1000);
+    bare.cpu.set_psw(Psw::new(KEY_8, 0x1000));
+    assert_eq!(two_steps(&mut bare), [Step::Done; 2]);
+    bare.cpu.gr[1] = u64::from(PROTECTED);
+    bare.cpu.set_psw(Psw::new(KEY_8, 0x1000));
+    assert_eq!(two_steps(&mut bare), [Step::Done, PROTECTION]);
+    assert_eq!(old_address(&bare), 0x1006, "suppressed");
+}
+
+#[test]
+fn the_next_fetch_is_a_reference() {
+    // RRBE 0,2; RRBM 1,2; PFMF 3,2; SSKE 0,2, each followed by LR 1,1.
+    let text = [0xB2, 0x2A, 0, 0x02, 0x18, 0x11, 0xB9, 0xAE, 0, 0x12, 0x18, 0x11, 0xB9, 0xAF, 0, 0x32, 0x18, 0x11]
+        .into_iter()
+        .chain([0xB2, 0x2B, 0, 0x02, 0x18, 0x11])
+        .collect::<Vec<u8>>();
+    let mut bare = Bare::new();
+    bare.cpu.write_absolute(0x1000, &text).unwrap();
+    (bare.cpu.gr[2], bare.cpu.gr[3]) = (0x1000, 0x2_0000);
+    bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+    for n in 0..4 {
+        assert_eq!(two_steps(&mut bare), [Step::Done; 2]);
+        assert_eq!(bare.cpu.psw.address, 0x1006 + 6 * n);
+        assert_eq!(bare.cpu.storage_key(0x1000).unwrap().0 & 4, 4, "instruction {n}");
+    }
+}

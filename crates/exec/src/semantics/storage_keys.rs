@@ -26,6 +26,10 @@ const CONDITIONAL_SSKE: u16 = 10;
 const NONQUIESCING: u16 = 14;
 const EDAT_2: u16 = 78;
 
+/// How an instruction ends that may have changed the key of the page it is in: the next one's fetch sees the new key and
+/// is recorded in it.
+const FETCH_ANEW: Result<(), Exit> = Err(Exit::Synchronize);
+
 /// Address in register `r`, cut to the addressing mode and to a page boundary.
 fn page_in(cpu: &mut Cpu, r: u8) -> u64 {
     let address: u64 = cpu.gr(r);
@@ -94,7 +98,7 @@ fn set_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
             cpu.set_gr(o.r1(), low & 0xFF | u16::from(old.0 & 0xFE) << 8);
             cpu.cc = u8::from(set);
         }
-        return Ok(());
+        return FETCH_ANEW;
     }
     // From the page to the end of its megabyte, by absolute address.
     let start = page_in(cpu, o.r2());
@@ -109,7 +113,7 @@ fn set_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if setting.is_conditional() {
         cpu.cc = 3;
     }
-    Ok(())
+    FETCH_ANEW
 }
 
 /// Replaces the page address in register `r`; the bits below and, outside the 64-bit mode, above stay.
@@ -124,7 +128,7 @@ fn reset_reference_bit(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let absolute = real_page_in(cpu, o.r2());
     let old = cpu.reset_reference(absolute)?;
     cpu.cc = old.0 >> 1 & 3;
-    Ok(())
+    FETCH_ANEW
 }
 
 /// Gathers one bit for each of the 64 pages of the 256 KiB block that R2 names.
@@ -150,7 +154,8 @@ fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let before = cpu.gr;
     reference_bits(cpu, o, |cpu, absolute| cpu.storage_key(absolute))?;
     cpu.gr = before;
-    reference_bits(cpu, o, Cpu::reset_reference)
+    reference_bits(cpu, o, Cpu::reset_reference)?;
+    FETCH_ANEW
 }
 
 fn insert_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
@@ -196,7 +201,8 @@ fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     }
     if frame == PAGE {
         let absolute = cpu.prefixed(address);
-        return manage(cpu, controls, setting, absolute);
+        manage(cpu, controls, setting, absolute)?;
+        return FETCH_ANEW;
     }
     // Larger frames: from the page to the end of its frame, a megabyte at a time.
     let end = address | (frame - 1);
@@ -208,7 +214,7 @@ fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         }
     }
     put_address(cpu, o.r2(), unit_end.wrapping_add(1));
-    if unit_end < end { Err(Exit::Again) } else { Ok(()) }
+    if unit_end < end { Err(Exit::Again) } else { FETCH_ANEW }
 }
 
 fn manage(cpu: &mut Cpu, controls: u32, setting: Setting, absolute: u64) -> Result<(), Exit> {
