@@ -140,6 +140,17 @@ fn the_epoch_index_counts_past_the_end_of_the_epoch() {
 }
 
 #[test]
+fn there_is_no_external_time_reference() {
+    // SET, STORE and STEAI of the ETR facility, which no machine with this facility list has.
+    for text in [0xB216_1000u32, 0xB217_1000, 0xB2B3_1000] {
+        let mut bare = Bare::new();
+        bare.cpu.write_absolute(0x1000, &text.to_be_bytes()).unwrap();
+        bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+        assert_eq!(bare.step(), Step::Program(softsie_cpu::ProgramCode::OPERATION), "{text:x}");
+    }
+}
+
+#[test]
 fn the_comparator_is_compared_as_its_sign_control_says() {
     let mut bare = Bare::new();
     let comparator = |bare: &mut Bare, value: u64, signed: bool| {

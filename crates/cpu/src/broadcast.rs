@@ -242,3 +242,24 @@ impl Cpu {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_values_of_cpus_with_the_same_last_bits_differ() {
+        let cluster = Cluster::new();
+        // CPUs 1 and 17 at the same moment, and CPU 2.
+        assert_eq!([cluster.unique_tod(0x1001), cluster.unique_tod(0x1001)], [0x1001, 0x1011]);
+        assert_eq!(cluster.unique_tod(0x1002), 0x1002);
+        assert_eq!(cluster.unique_tod(0x1011), 0x1021, "not what the other was given");
+        assert_eq!(cluster.unique_tod(0x2001), 0x2001);
+        cluster.forget_tod();
+        // Across the end of the epoch.
+        assert_eq!([cluster.unique_tod(u64::MAX - 14), cluster.unique_tod(u64::MAX - 14)], [u64::MAX - 14, 1]);
+        assert_eq!(cluster.unique_tod(1), 0x11);
+        cluster.forget_tod();
+        assert_eq!(cluster.unique_tod(1), 1, "the clock was set");
+    }
+}

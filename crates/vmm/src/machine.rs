@@ -12,6 +12,7 @@ use softsie_kvm::abi::{
     KVM_CAP_S390_CSS_SUPPORT, KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI,
     KVM_CAP_S390_VECTOR_REGISTERS, KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT,
     KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
+    kvm_userspace_memory_region,
 };
 use softsie_kvm::{Errno, System, Vm};
 
@@ -375,10 +376,22 @@ impl Machine {
     pub(crate) fn restart(&self, _paused: &Pause<'_>, clear: bool) -> Result<()> {
         self.reset_all(|_| Reset::Clear)?;
         if clear {
-            self.storage.clear();
+            self.clear_storage()?;
         }
         self.program.load(&self.storage)?;
         self.start_program()
+    }
+
+    /// Clears storage and its keys: the keys go with the slot.
+    fn clear_storage(&self) -> Result<()> {
+        let slot = self.storage.slot();
+        for memory_size in [0, slot.memory_size] {
+            let region = kvm_userspace_memory_region { memory_size, ..slot };
+            // SAFETY: the slot that has been there all the time, see `Machine::new`.
+            unsafe { self.vm.set_user_memory_region(&region) }.named("KVM_SET_USER_MEMORY_REGION")?;
+        }
+        self.storage.clear();
+        Ok(())
     }
 
     /// Resets all CPUs, each as `kind` says, and the rest of the machine; all CPUs are stopped afterwards.

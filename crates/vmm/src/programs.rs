@@ -379,3 +379,118 @@ while_operating:
         2,
     );
 }
+
+/// Chapter 4, Resets: load clear leaves nothing but the TOD clock, which tells the second run of the program from the first.
+#[test]
+fn load_clear_clears_storage_keys_and_registers() {
+    passes(
+        "
+        llilf   %r3,0x300000
+        iske    %r4,%r3
+        stck    0xe20
+        tm      0xe20,0x80
+        jz      second
+        lghi    %r4,0x30
+        sske    %r4,%r3
+        mvi     0(%r3),0x55
+        lctlg   %c1,%c1,0(%r3)
+        # Pending: a service signal, and a signal of the other CPU's would be the same.
+        lghi    %r7,0
+        llihh   %r7,0x4000
+        stg     %r7,0xe20
+        sck     0xe20
+        lghi    %r3,3
+        diag    %r2,%r3,0x308
+        j       failed
+second:
+        nill    %r4,0xf0
+        jne     failed
+        cli     0(%r3),0
+        jne     failed
+        stctg   %c0,%c15,0xe80
+        lg      %r1,0xe80
+        cghi    %r1,0xe0
+        jne     failed
+        lg      %r1,0xe88
+        cghi    %r1,0
+        jne     failed
+        ltgr    %r7,%r7
+        jne     failed
+        j       passed
+        ",
+        2,
+    );
+}
+
+/// Chapter 4, Resets: load normal is an initial CPU reset of the CPU that goes on, a CPU reset of the others and a subsystem
+/// reset. General registers stay; signals do not. Modified clear takes them away too.
+#[test]
+fn load_normal_keeps_general_registers() {
+    for (subcode, register) in [(1, 0x77), (0, 0)] {
+        passes(
+            &format!(
+                "
+        lghi    %r7,0x77
+        lctlg   %c1,%c2,0x1000
+        llill   %r1,0x8000
+        st      %r1,0xe00
+        # An external call for this CPU and for the other one.
+        lghi    %r4,0
+        sigp    %r2,%r4,2
+        lghi    %r4,1
+        sigp    %r2,%r4,2
+        larl    %r1,short
+        mvc     0(8,0),0(%r1)
+        lghi    %r3,{subcode}
+        diag    %r2,%r3,0x308
+        j       failed
+after:
+        cghi    %r7,{register:#x}
+        jne     failed
+        stctg   %c0,%c15,0xe80
+        lg      %r1,0xe80
+        cghi    %r1,0xe0
+        jne     failed
+        lg      %r1,0xe88
+        cghi    %r1,0
+        jne     failed
+        llilf   %r1,0xc2000000
+        cg      %r1,0xef0
+        jne     failed
+        stckc   0xe80
+        stpx    0xe88
+        stpt    0xe90
+        lg      %r1,0xe80
+        ltgr    %r1,%r1
+        jne     failed
+        l       %r1,0xe88
+        ltr     %r1,%r1
+        jne     failed
+        # The CPU timer began at zero and has counted down.
+        lg      %r1,0xe90
+        ltgr    %r1,%r1
+        jnl     failed
+        lghi    %r4,0
+        lghi    %r2,0
+        sigp    %r2,%r4,1
+        jne     failed
+        lghi    %r4,1
+again:
+        lghi    %r2,0
+        sigp    %r2,%r4,1
+        jh      again
+        jne     status
+        j       failed
+status:
+        chi     %r2,0x40
+        jne     failed
+        j       passed
+        .align  8
+short:
+        .quad   0x0008000180000000+after
+        "
+            ),
+            2,
+        );
+    }
+}

@@ -84,9 +84,9 @@ impl Running<'_> {
     }
 
     fn diag_ipl(&mut self) -> Handled {
-        let (r1, _) = self.r1_r3();
+        let (_, r3) = self.r1_r3();
         let common = KVM_S390_RESET_SUBSYSTEM | KVM_S390_RESET_CPU_INIT | KVM_S390_RESET_IPL;
-        let flags = match self.gr(r1) as u16 {
+        let flags = match self.gr(r3) as u16 {
             3 => common | KVM_S390_RESET_CLEAR,
             4 => common,
             _ => return Err(Stop::ToUser),

@@ -305,11 +305,17 @@ fn diagnose() {
     for code in [0x288, 0x318, 0x500, 0x501, 0x0] {
         assert!(matches!(diag(code, 1), Err(Stop::ToUser)), "{code:#x}");
     }
-    change(&vcpu, |r| r.sie.cpu.gr[1] = 5);
-    assert!(matches!(diag(0x308, 1), Err(Stop::ToUser)), "other subcodes");
+    // The subcode is in the second register, an address in the first.
+    let ipl = |subcode| {
+        change(&vcpu, |r| {
+            r.sie.cpu.gr[2] = 3;
+            r.sie.cpu.gr[5] = subcode;
+        });
+        exec(&vcpu, 0x8325_0308 << 32)
+    };
+    assert!(matches!(ipl(5), Err(Stop::ToUser)), "other subcodes");
     for (subcode, flags) in [(3, 0x1e), (4, 0x1c)] {
-        change(&vcpu, |r| r.sie.cpu.gr[1] = subcode);
-        assert!(matches!(diag(0x308, 1), Err(Stop::Exited)));
+        assert!(matches!(ipl(subcode), Err(Stop::Exited)));
         // SAFETY: the vCPU is not running; the page lives as long as it.
         let run = unsafe { vcpu.kvm_run().as_ref() };
         assert_eq!((run.exit_reason, run.s390_reset_flags()), (KVM_EXIT_S390_RESET, flags));
