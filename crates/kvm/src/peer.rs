@@ -148,9 +148,10 @@ impl Peer {
         pending & enabled(&self.sd, cr14)
     }
 
-    /// Whether PSW and control registers let one of these floating interrupts through. Only meaningful while the CPU waits.
-    pub(crate) fn accepts(&self, pending: Pending) -> bool {
-        enabled(&self.sd, u64::MAX).intersects(pending)
+    /// Whether PSW and control registers let one of these floating interrupts through, a machine check by one of the subclass
+    /// masks `mchk_cr14`. Only meaningful while the CPU waits.
+    pub(crate) fn accepts(&self, pending: Pending, mchk_cr14: u64) -> bool {
+        enabled(&self.sd, mchk_cr14).intersects(pending)
     }
 
     /// Arranges that the CPU leaves interpretive execution as soon as its masks let one of the pending interrupts through.

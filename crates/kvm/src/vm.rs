@@ -163,8 +163,9 @@ impl Vm {
 
     /// Wakes one CPU that waits for such an interrupt; if none does, has every executing CPU look whether it may take it.
     fn find_cpu_for(&self, pending: Pending) {
+        let cr14 = self.floating.machine_check_cr14();
         let cpus = self.cpus.read();
-        if let Some(cpu) = cpus.iter().find(|cpu| cpu.is_waiting() && cpu.accepts(pending)) {
+        if let Some(cpu) = cpus.iter().find(|cpu| cpu.is_waiting() && cpu.accepts(pending, cr14)) {
             cpu.look_up();
             return;
         }

@@ -321,3 +321,50 @@ fn long_instructions_are_interrupted_between_units_of_operation() {
     interrupted("mvcle %r6,%r8,0\n jo long", &format!("jne wrong\n {ends}"));
     interrupted("clcle %r6,%r8,0\n jo long", &format!("jne wrong\n {ends}"));
 }
+
+#[test]
+fn a_floating_interruption_goes_to_a_cpu_that_is_enabled_and_only_once() {
+    // Both wait; the first is not enabled for the interruption's subclass.
+    type Inject = fn(&Machine);
+    let kinds: [(&str, u64, u64, Inject); 3] = [
+        ("service signal", 0x130, 0xb000, |machine| floating(machine, KVM_S390_INT_SERVICE, 8, 0)),
+        ("I/O", 0x170, 0xf000, |machine| io(machine, 4, 3)),
+        ("channel report", 0x160, 0xe000, |machine| floating(machine, KVM_S390_MCHK, 0x1000_0000, REPORT)),
+    ];
+    for (kind, old, handler, inject) in kinds {
+        let machine = Machine::new();
+        let cpus = [machine.vcpu(0), machine.vcpu(1)];
+        for (n, cpu) in cpus.iter().enumerate() {
+            let prefix = 0x2_0000 + 0x2000 * n as u64;
+            for (class, new, _, at) in CLASSES {
+                let address = if class == "restart" { at } else { at + 0x100 * n as u64 };
+                machine.write_psw(prefix + new, EA_BA, address);
+                load(&machine, address, "diag %r0,%r0,0x300");
+            }
+            start(cpu, EXT | IO | MCHK | WAIT);
+            page(cpu, |run| {
+                let regs = run.regs_mut();
+                regs.prefix = prefix;
+                if n == 0 {
+                    (regs.crs[0], regs.crs[6], regs.crs[14]) = (0, 0, 0xc200_0000);
+                }
+                run.kvm_dirty_regs |= KVM_SYNC_PREFIX;
+            });
+        }
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| cpus[0].run());
+            let second = scope.spawn(|| run(&cpus[1]).0);
+            while !cpus.iter().all(|cpu| cpu.peer().is_waiting()) {
+                std::thread::yield_now();
+            }
+            inject(&machine);
+            assert_eq!(second.join().unwrap(), 0x300, "{kind}");
+            cpus[0].kick();
+            assert_eq!(first.join().unwrap(), Err(crate::Errno::EINTR), "{kind}");
+        });
+        assert_eq!(page(&cpus[1], |run| run.psw_addr), handler + 0x104, "{kind}");
+        assert_eq!(machine.read_u64(0x2_2000 + old + 8), START, "{kind}: the wait");
+        assert_eq!(machine.read_u64(0x2_0000 + old + 8), 0, "{kind}: the other CPU was not interrupted");
+        assert!(machine.vm.floating.pending().is_empty(), "{kind}");
+    }
+}

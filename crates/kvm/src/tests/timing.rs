@@ -76,10 +76,8 @@ fn each_mask_holds_a_timer_back_until_it_is_lifted() {
         let by_register = unmask.contains("lctlg");
         let (machine, cpu) = guest(
             &format!("lghi %r3,1\n spt 0xe20\n sckc 0xe28\n lghi %r3,2\n {unmask}\n lghi %r3,3\n diag %r0,%r0,0x100"),
-            &format!(
-                "llgh %r4,0x86\n sllg %r5,%r5,16\n ogr %r5,%r4\n cghi %r4,0x1004\n jne timer\n sckc 0xe10\n \
-                      lpswe 0x130\ntimer: spt 0xe18\n lgr %r6,%r3\n lpswe 0x130"
-            ),
+            "llgh %r4,0x86\n sllg %r5,%r5,16\n ogr %r5,%r4\n cghi %r4,0x1004\n jne timer\n sckc 0xe10\n \
+                      lpswe 0x130\ntimer: spt 0xe18\n lgr %r6,%r3\n lpswe 0x130",
         );
         machine.write(0xe20, &u64::MAX.to_be_bytes());
         if by_register {
