@@ -64,12 +64,23 @@ pub fn run_hostile_guest(mut bytes: &[u8]) -> Leave {
         }
     }
     cpu.cr[0] = if choices & 16 != 0 { u64::from_be_bytes(take(&mut bytes)) } else { 0x6_00E0 };
+    if choices & 32 != 0 {
+        // Program-event recording with any events and area.
+        psw.mask |= 1 << 62;
+        for cr in 9..12 {
+            cpu.cr[cr] = u64::from_be_bytes(take(&mut bytes)) & if cr == 9 { u64::MAX } else { 0xF_FFFF };
+        }
+    }
+    if choices & 64 != 0 {
+        // Tracing of all kinds with a table anywhere.
+        cpu.cr[12] = u64::from_be_bytes(take(&mut bytes)) & 0xC000_0000_000F_FFFF;
+    }
     let length = bytes.len().min(4096);
     let written = cpu.write_absolute(0x1000, &bytes[..length]).is_ok();
     assert!(written);
     // Interruptions start the code again.
     for new in [0x1A0u64, 0x1B0, 0x1C0, 0x1D0, 0x1E0, 0x1F0] {
-        let written = cpu.write_absolute(new, &0x1_8000_0000u64.to_be_bytes()).is_ok()
+        let written = cpu.write_absolute(new, &(0x1_8000_0000 | psw.mask & 1 << 62).to_be_bytes()).is_ok()
             && cpu.write_absolute(new + 8, &0x1000u64.to_be_bytes()).is_ok();
         assert!(written);
     }

@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn random_instructions_do_no_harm(
-        head in prop::collection::vec(any::<u8>(), 170),
+        head in prop::collection::vec(any::<u8>(), 202),
         code in prop::collection::vec(instruction(), 1..40),
     ) {
         let mut bytes = head;
