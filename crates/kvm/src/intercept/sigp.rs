@@ -126,7 +126,7 @@ impl Running<'_> {
         let psw = PswMask::from_bits_retain(target.sd.gpsw_mask.get());
         let primary = target.sd.gcr[4].get() as u16;
         let secondary = target.sd.gcr[3].get() as u16;
-        let idle = target.is_waiting();
+        let idle = psw.contains(PswMask::WAIT);
         let send = !target.is_stopped()
             || !psw.contains(PswMask::IO | PswMask::EXTERNAL)
             || idle && target.sd.gpsw_addr.get() != 0

@@ -148,4 +148,16 @@ fn conditional_emergency() {
     sd.gcr[4].set(0x12);
     assert_eq!(pair.order(0x13, 7, 0x13), Some((1, 0x200)), "stopped, enabled, another address space");
     assert_eq!(pair.order(0x13, 7, 0x12), Some((0, 0)), "its primary ASN");
+    sd.gcr[3].set(0x34);
+    assert_eq!(pair.order(0x13, 7, 0x34), Some((0, 0)), "its secondary ASN");
+    for disabled in [EA_BA | 0x0200_0000_0000_0000, EA_BA | 0x0100_0000_0000_0000] {
+        sd.gpsw_mask.set(disabled);
+        assert_eq!(pair.order(0x13, 7, 0x13), Some((0, 0)), "disabled for external or I/O interruptions");
+    }
+    // In the wait state the address counts, not the ASN.
+    sd.gpsw_mask.set(EA_BA | 0x0302_0000_0000_0000);
+    sd.gpsw_addr.set(0);
+    assert_eq!(pair.order(0x13, 7, 0x12), Some((1, 0x200)));
+    sd.gpsw_addr.set(2);
+    assert_eq!(pair.order(0x13, 7, 0x13), Some((0, 0)));
 }

@@ -173,3 +173,30 @@ fn when_set_clock_ends_every_cpu_has_the_new_clock() {
     assert_eq!(machine.read_u64(0xf10), 0, "{codes:x?}");
     assert_eq!((codes[0].0, codes[1].0, codes[1].1), (0x100, 0x200, ROUNDS), "{codes:x?}");
 }
+
+#[test]
+fn a_program_sets_its_offsets_and_finds_them() {
+    // STO at e50, STOU at e58, then QTOU at f00 and the clock at f40.
+    let (machine, cpu) = guest(
+        "lghi %r0,0x41\n lghi %r1,0xe50\n ptff\n ipm %r4\n lghi %r0,0x45\n lghi %r1,0xe58\n ptff\n ipm %r5\n \
+         lghi %r0,5\n lghi %r1,0xf00\n ptff\n ipm %r6\n stck 0xf40\n lghi %r0,0x42\n ptff\n ipm %r7\n \
+         diag %r0,%r0,0x100",
+        "diag %r0,%r0,0x300",
+    );
+    machine.write(0xe50, &0x0100_0000_0000_0000u64.to_be_bytes());
+    machine.write(0xe58, &0x0010_0000_0000_0000u64.to_be_bytes());
+    let (diagnose, gprs) = run(&cpu);
+    assert_eq!(diagnose, 0x100);
+    let cc = [4, 5, 6, 7].map(|n: usize| gprs[n] >> 28 & 3);
+    assert_eq!(cc, [0, 0, 0, 3], "the fine steering rate is not for guests");
+    let at = |address| machine.read_u64(address);
+    assert_eq!([at(0xf08), at(0xf10), at(0xf18)], [0, 0x0110_0000_0000_0000, 0x0110_0000_0000_0000]);
+    assert_eq!(at(0xf20), 0x0010_0000_0000_0000, "the user's part");
+    let elapsed = at(0xf40).wrapping_sub(at(0xf00)).wrapping_sub(0x0110_0000_0000_0000);
+    assert!(elapsed < 60 * 4_096_000_000, "{elapsed:x}");
+    // Another CPU has the same clock, one made later, too.
+    for id in [1, 2] {
+        let cpu = machine.vcpu(id);
+        assert_eq!(cpu.peer().sd.epoch.get(), 0x0110_0000_0000_0000);
+    }
+}
