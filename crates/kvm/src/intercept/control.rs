@@ -5,6 +5,7 @@ use softsie_cpu::{Lowcore, Psw, PswMask};
 
 use super::operand::Operand;
 use super::{Handled, Stop, pic};
+use crate::abi::{KVM_S390_PGM_FLAGS_ILC_VALID, KVM_S390_PGM_FLAGS_NO_REWIND, kvm_s390_pgm_info};
 use crate::run::Running;
 
 impl Running<'_> {
@@ -29,7 +30,12 @@ impl Running<'_> {
 
     fn load_psw(&mut self, psw: Psw) -> Handled {
         self.set_psw(psw);
-        if psw.is_valid() { Ok(()) } else { Err(Stop::program(pic::SPECIFICATION)) }
+        if psw.is_valid() {
+            return Ok(());
+        }
+        // An early exception belongs to the new PSW, before which there was no instruction.
+        let flags = KVM_S390_PGM_FLAGS_ILC_VALID | KVM_S390_PGM_FLAGS_NO_REWIND;
+        Err(Stop::Program(kvm_s390_pgm_info { code: pic::SPECIFICATION, flags, ..Default::default() }))
     }
 
     pub(super) fn handle_lctl(&mut self) -> Handled {

@@ -140,6 +140,25 @@ fn a_psw_that_is_not_valid_is_an_early_exception() {
 }
 
 #[test]
+fn an_intercepted_load_of_such_a_psw_is_the_same() {
+    // A machine check that is masked makes the host load PSWs.
+    let report = kvm_s390_interrupt { r#type: KVM_S390_MCHK as u32, parm: 0x1000_0000, parm64: 0x0040_0000_0000_0000 };
+    for pending in [false, true] {
+        for load in ["lpswe 0xe40", "lpsw 0xe50"] {
+            let (machine, cpu) = guest(load, "diag %r0,%r0,0x300");
+            machine.write_psw(0xe40, EA_BA | 1 << 63, 0x5000);
+            machine.write(0xe50, &0x8008_0001_8000_5000u64.to_be_bytes());
+            if pending {
+                machine.vm.s390_interrupt(&report).unwrap();
+            }
+            assert_eq!(run(&cpu).0, 0xddd, "{load} {pending}");
+            assert_eq!(machine.read::<4>(0x8c), [0, 0, 0, 6], "{load} {pending}");
+            assert_eq!((machine.read_u64(0x150), machine.read_u64(0x158)), (EA_BA | 1 << 63, 0x5000));
+        }
+    }
+}
+
+#[test]
 fn when_set_clock_ends_every_cpu_has_the_new_clock() {
     // CPU 0 sets the clock, then tells CPU 1, which looks at it at once; and so on, ahead and back.
     const ROUNDS: u64 = 300;
