@@ -137,3 +137,62 @@ fn nothing_goes_unnoticed() {
     assert!(stores > 400 && branches > 100);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// With events recorded that do not occur every instruction does what it does otherwise, although each of its operands goes
+/// the slow way and it is executed by itself.
+#[test]
+fn recording_changes_nothing() {
+    /// Branches into, fetches from and stores into an area where nothing happens.
+    const ELSEWHERE: u64 = EVENTS | 0x80_0000;
+    const AREA: u64 = 0xFFFF_FFFF_FFFF_FFF1;
+    // These store or show the PSW's PER mask, or change these control registers.
+    let shows_mask = |op: Op| {
+        matches!(
+            op,
+            Op::EPSW
+                | Op::STNSM
+                | Op::STOSM
+                | Op::SSM
+                | Op::SVC
+                | Op::BAKR
+                | Op::PC
+                | Op::PR
+                | Op::LPSW
+                | Op::LPSWE
+                | Op::LPSWEY
+                | Op::TRAP2
+                | Op::TRAP4
+                | Op::LCTL
+                | Op::LCTLG
+                | Op::STCTL
+                | Op::STCTG
+        )
+    };
+    let mut wrong = Vec::new();
+    for case in cases().iter().filter(|c| !shows_mask(c.op)) {
+        let result = check_with(case, &mut |bare| {
+            let set = |bare: &mut softsie_tests::Bare, values: [u64; 3], on: bool| {
+                let cpu = &mut bare.cpu;
+                let controls = cpu.cr;
+                cpu.cr[9..12].copy_from_slice(&values);
+                cpu.control_changed(&controls);
+                let mut psw = cpu.current_psw();
+                psw.set(PswMask::PER, on);
+                cpu.set_psw(psw);
+            };
+            let own = [bare.cpu.cr[9], bare.cpu.cr[10], bare.cpu.cr[11]];
+            set(bare, [ELSEWHERE, AREA, AREA], true);
+            let step = bare.step();
+            if matches!(step, Step::Program(_)) {
+                let old = bare.cpu.prefix + 0x150;
+                let mut mask = [0];
+                bare.cpu.read_absolute(old, &mut mask).unwrap();
+                bare.cpu.write_absolute(old, &[mask[0] & !0x40]).unwrap();
+            }
+            set(bare, own, false);
+            step
+        });
+        wrong.extend(result.err());
+    }
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
