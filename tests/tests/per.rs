@@ -204,6 +204,16 @@ fn stores_into_marked_spaces() {
     m.0.cpu.ar[4] = 1;
     m.event(0x80, 0x20F5, 6, CODE + 6);
     assert_eq!(m.get(0xA1, 1), 4, "access register");
+    // A space of an access-list entry: an ASN-second-table entry with a real-space designation, marked or not.
+    for (asce, hit) in [(0xA0u64, true), (0x20, false)] {
+        let mut m = store(spaces, 1, dat | 0x4000_0000_0000);
+        (m.0.cpu.ar[4], m.0.cpu.cr[2]) = (2, 0x3000);
+        m.put(0x3010, &0x4000u32.to_be_bytes());
+        m.put(0x4020, &(0x5000u128 << 32 | 9).to_be_bytes());
+        m.put(0x5008, &asce.to_be_bytes());
+        m.put(0x5014, &9u32.to_be_bytes());
+        if hit { m.event(0x80, 0x20F5, 6, CODE + 6) } else { m.quiet(CODE + 6) }
+    }
     // With DAT off every space is every other.
     store(spaces, 7, 0).event(0x80, 0x2000 | ATMID, 6, CODE + 6);
 }

@@ -82,6 +82,18 @@ fn tracg_stores_whole_registers() {
 }
 
 #[test]
+fn the_clock_control_replaces_a_byte_of_the_operand() {
+    let mut bare = Bare::new();
+    bare.cpu.write_absolute(0x1000, &assemble("trace %r1,%r1,0(%r3)", 0x1000).unwrap()).unwrap();
+    bare.cpu.write_absolute(0x2000, &0x7654_3210u32.to_be_bytes()).unwrap();
+    (bare.cpu.cr[12], bare.cpu.gr[3]) = (0x5001, 0x2000);
+    bare.cpu.cr[0] |= 1 << 31;
+    bare.cpu.set_psw(Psw::new(0x1_8000_0000, 0x1000));
+    assert_eq!(bare.step(), Step::Done);
+    assert_eq!(number(&bare.storage()[0x5008..0x500C]), 0x7600_3210);
+}
+
+#[test]
 fn the_clock_goes_on_between_entries() {
     let clock = || number(&traced("tracg %r4,%r4,0(%r3)", 0x100).2[2..10]);
     assert!(clock() < clock());

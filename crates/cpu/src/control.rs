@@ -9,6 +9,8 @@ bitflags! {
     pub struct Cr0: u64 {
         /// Bit 8: transactional-execution control.
         const TRANSACTIONAL = 1 << 55;
+        /// Bit 32: TRACE TOD-clock control.
+        const TRACE_CLOCK = 1 << 31;
         /// Bit 33: SSM suppression.
         const SSM_SUPPRESSION = 1 << 30;
         /// Bit 35: low-address protection.

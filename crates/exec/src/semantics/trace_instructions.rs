@@ -1,7 +1,7 @@
 //! TRACE: explicit entries of registers in the trace table.
 //! Source: Principles of Operation, chapter 10: TRACE (TRACE, TRACG); chapter 4, Tracing, explicit-trace entries.
 
-use softsie_cpu::{Cpu, Exit, TraceEntry};
+use softsie_cpu::{Cpu, Cr0, Exit, TraceEntry};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -12,6 +12,8 @@ semantics! {
     heavy { TRACE => trace[false], TRACG => trace[true] }
 }
 
+const STORE_CLOCK_FAST: u16 = 25;
+
 fn trace<const LONG: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     let ea = d2b2(cpu, o);
@@ -21,9 +23,13 @@ fn trace<const LONG: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if !cpu.traces_explicitly() {
         return Ok(());
     }
-    let operand: u32 = cpu.load(ea.address, ea.ar)?;
+    let mut operand: u32 = cpu.load(ea.address, ea.ar)?;
     if operand & 0x8000_0000 != 0 {
         return Ok(());
+    }
+    if cpu.cr0().contains(Cr0::TRACE_CLOCK) && cpu.model.facilities.has(STORE_CLOCK_FAST) {
+        // The clock need not be unique, and bits 8-15 tell the model's value that goes with it. It is unique here.
+        operand &= !0x00FF_0000;
     }
     let last = o.r3().wrapping_sub(o.r1()) & 15;
     let tod = cpu.unique_tod() as u64;
