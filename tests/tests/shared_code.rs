@@ -124,7 +124,9 @@ fn code_stored_by_way_of_another_virtual_address_is_executed_after_serialization
 #[test]
 fn code_of_another_cpu_is_new_after_serialization() {
     // CPU 0 stores a new immediate for each of the others, then its value into `flag`, and waits until all have answered.
-    // The others see the flag, serialize, and must execute the new instruction, which follows without a branch.
+    // The others see the flag, serialize, and must execute the new instruction. No branch is taken between: what precedes the
+    // look at the flag since the last one takes some time, so that stores often fall into it.
+    let long = "la %r0,0\n".repeat(150);
     for serializing in SERIALIZING {
         for cpus in cpu_counts() {
             let mut writer = "lghi %r7,0\n llilf %r11,8\n larl %r9,flag\n 1: aghi %r7,1\n".to_string();
@@ -144,10 +146,11 @@ fn code_of_another_cpu_is_new_after_serialization() {
                 source += &format!(
                     ".align 4096\ncpu{n}: larl %r9,flag\n larl %r12,private{n}\n mvghi 0x800(%r12),0\n {prologue}\n\
                      lghi %r6,0\n llilf %r11,8\n\
-                     1: lghi %r5,0\n\
-                     2: lg %r7,0(%r9)\n cgr %r7,%r6\n jne 3f\n diag %r0,%r0,0x44\n j 2b\n3: {text}\n\
-                     target{n}: lghi %r4,0\n cgr %r4,%r7\n jne bad\n lgr %r6,%r7\n stg %r7,0x800(%r12)\n brctg %r11,1b\n\
-                     diag %r0,%r0,0\n .align 4096\nprivate{n}: .space 4096\n"
+                     spin{n}: lghi %r5,200\n\
+                     look{n}: {long} lg %r7,0(%r9)\n cgr %r7,%r6\n je none{n}\n {text}\n\
+                     target{n}: lghi %r4,0\n cgr %r4,%r7\n jne bad\n lgr %r6,%r7\n stg %r7,0x800(%r12)\n brctg %r11,spin{n}\n\
+                     diag %r0,%r0,0\n\
+                     none{n}: brctg %r5,look{n}\n diag %r0,%r0,0x44\n j spin{n}\n .align 4096\nprivate{n}: .space 4096\n"
                 );
             }
             source += "bad: diag %r0,%r0,0xbad\n .align 4096\nflag: .quad 0\n";

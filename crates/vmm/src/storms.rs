@@ -335,7 +335,7 @@ send:
         llilf   %r3,STATUS
         sigp    %r2,%r4,0(%r5)
         jo      failed
-        jh      told
+        jh      busy
         jl      stored
         cghi    %r5,2
         jne     accepted_1
@@ -345,6 +345,10 @@ accepted_1:
         cghi    %r5,6
         jne     told
         agsi    0x88(%r6),1
+        j       told
+busy:
+        # Let it be carried out.
+        diag    %r0,%r0,0x44
         j       told
 stored:
         # Status bits: external call pending, stopped, incorrect state, not running; nothing else can be.
