@@ -15,6 +15,7 @@ semantics! {
         LZER => load_zero[u32], LZDR => load_zero[u64], LZXR => load_zero_extended,
         LPDFR => load_positive, LNDFR => load_negative, LCDFR => load_complement, CPSDR => copy_sign,
         LGDR => load_gr_from_fpr, LDGR => load_fpr_from_gr,
+        LDER => lengthen_rr, LDE => lengthen_rx,
     }
     heavy {}
 }
@@ -60,6 +61,29 @@ fn load_rx<M: Machine, T: Scalar>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     let v = m.load::<T>(ea)?;
     m.set_fr(o.r1(), v);
     Ok(())
+}
+
+// A short HFP number becomes a long one by zeros on the right. Compilers load short BFP numbers so, to fill the register.
+fn lengthen_rr<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    available(m, [o.r1(), o.r2()])?;
+    let v = m.fr::<u32>(o.r2());
+    set_lengthened(m, o, v);
+    Ok(())
+}
+
+fn lengthen_rx<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    available(m, [o.r1()])?;
+    let ea = d2x2b2(m, o);
+    let v = m.load::<u32>(ea)?;
+    set_lengthened(m, o, v);
+    Ok(())
+}
+
+fn set_lengthened<M: Machine>(m: &mut M, o: &Operands, v: M::Val<u32>) {
+    let wide = m.zext::<u32, u64>(v);
+    let half = m.imm(32u32);
+    let left = m.shl(wide, half);
+    m.set_fr(o.r1(), left);
 }
 
 fn store_rx<M: Machine, T: Scalar>(m: &mut M, o: &Operands) -> Result<(), Exit> {
