@@ -660,6 +660,13 @@ pub const RULES: &[Rule] = &[
         applies: |p, _| p.has(&[Op::CU12, Op::CU14]) && p.qemu.cc() == 2,
     },
     Rule {
+        name: "low surrogates that stand alone",
+        verdict: Verdict::Qemu,
+        reason: "No characters where vector-enhancements facility 1 is: glibc's conversions, which reject them, rely on the \
+                 instructions there; QEMU takes them",
+        applies: |p, _| p.has(&[Op::CU21, Op::CU24, Op::CU41, Op::CU42]) && p.softsie.cc() == 2,
+    },
+    Rule {
         name: "test character of TRANSLATE ONE TO TWO",
         verdict: Verdict::Qemu,
         reason: "Bits 48 to 63 of general register 0 (chapter 7); QEMU takes eight bits",

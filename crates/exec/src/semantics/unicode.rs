@@ -80,11 +80,18 @@ fn read_utf8(cpu: &mut Cpu, from: &Pair, check: bool) -> Result<(u32, u64), Stop
     if check && !well_formed { Err(INVALID) } else { Ok((character, size)) }
 }
 
+/// Vector-enhancements facility 1. Machines that have it find a low surrogate that stands alone, older ones take it as a
+/// character: glibc's conversions use the instructions only where this facility is, and reject surrogates everywhere.
+const STRICT_SURROGATES: u16 = 135;
+
 fn read_utf16(cpu: &mut Cpu, from: &Pair, check: bool) -> Result<(u32, u64), Stop> {
     if from.length < 2 {
         return Err(SOURCE_ENDS);
     }
     let first = u32::from(unit::<u16>(cpu, from, 0)?);
+    if check && first & 0xFC00 == 0xDC00 && cpu.model.facilities.has(STRICT_SURROGATES) {
+        return Err(INVALID);
+    }
     if first & 0xFC00 != 0xD800 {
         return Ok((first, 2));
     }
@@ -103,8 +110,8 @@ fn read_utf32(cpu: &mut Cpu, from: &Pair) -> Result<(u32, u64), Stop> {
         return Err(SOURCE_ENDS);
     }
     let character = unit::<u32>(cpu, from, 0)?;
-    // High surrogates are invalid; low ones are taken, as the architecture has it.
-    if (0xD800..=0xDBFF).contains(&character) || character > 0x10_FFFF {
+    let last_surrogate = if cpu.model.facilities.has(STRICT_SURROGATES) { 0xDFFF } else { 0xDBFF };
+    if (0xD800..=last_surrogate).contains(&character) || character > 0x10_FFFF {
         return Err(INVALID);
     }
     Ok((character, 4))
