@@ -22,11 +22,11 @@ unset ROWS COLUMNS
 if [ -f /softsie/command ]; then
     # Into a pipe the command's bytes go as they are, without the carriage returns a terminal wants.
     [ "$TERM" = dumb ] && stty -opost -echo
-    cttyhack sh /softsie/command
+    cttyhack /bin/sh /softsie/command
     status=$?
     echo "$MARKER:$status"
 else
     echo
-    setsid cttyhack sh -l
+    setsid cttyhack /bin/sh -l
 fi
 /softsie/busybox poweroff -f

@@ -9,10 +9,12 @@ mod initramfs;
 mod linux;
 mod litmus;
 mod mirror;
+mod oracles;
 mod progress;
 mod rootfs;
 mod tests;
 mod userland;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +38,8 @@ enum Chore {
     Rootfs(rootfs::Options),
     /// Run the guests of the memory model, shared code, purges and signals for many rounds
     Litmus(litmus::Options),
+    /// Run glibc, SQLite, OpenSSL, compressors and Python's tests in a guest and on this host, and compare
+    Oracles(oracles::Options),
     /// Run every check: format, lints, tests, and a boot of the real kernel
     Test(tests::Options),
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Diff(options) => diff::run(&repository(), &options),
         Chore::Rootfs(options) => rootfs::run(&repository(), &options),
         Chore::Litmus(options) => litmus::run(&repository(), &options),
+        Chore::Oracles(options) => oracles::run(&repository(), &options),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
     match outcome {

@@ -68,7 +68,8 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
 pub fn guest_user_land(target: &Path, source: &Source, names: &[String]) -> Result<UserLand> {
     let folder = target.join("rootfs");
     let mut names = names.to_vec();
-    names.push("libc6".to_owned());
+    // A shell besides busybox's, which would run busybox's own programs in place of the packages'.
+    names.extend(["libc6", "dash"].map(str::to_owned));
     let packages = Packages { folder: &folder, source, architecture: ARCHITECTURE };
     let user_land = packages.user_land(&names)?;
     if user_land.root.join("usr/bin/python3.13").exists()

@@ -82,7 +82,7 @@ impl Cargo {
 }
 
 /// Installs the package of a missing program when we may, else says which.
-fn provide(program: &str, package: &str) -> Result<()> {
+pub fn provide(program: &str, package: &str) -> Result<()> {
     let present = || {
         let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         probe.is_ok_and(|status| status.success())

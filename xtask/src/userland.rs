@@ -153,6 +153,11 @@ impl UserLand {
         }
     }
 
+    /// The folder of the user land's libraries.
+    pub fn libraries(&self) -> Result<PathBuf> {
+        Ok(self.loader()?.1)
+    }
+
     /// Makes the programs of this user land (and `more`) run on this host by the user land's own loader and libraries, each
     /// below `emulator` where one is given, and says in which folder they are.
     pub fn programs(&self, emulator: Option<&str>, more: &[PathBuf]) -> Result<PathBuf> {
