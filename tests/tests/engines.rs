@@ -5,12 +5,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use softsie_cpu::{Lowcore, ProgramCode, Psw};
 use softsie_exec::{Leave, NoObserver, run, step as interpret};
 use softsie_isa::assemble;
-use softsie_jit::{Engine, Optimization};
+use softsie_jit::{Engine, Optimization, Options, Translator};
 use softsie_tests::{Bare, Case, Step, build_tables, check_with, parse};
 
 fn engine() -> Engine {
@@ -19,8 +20,7 @@ fn engine() -> Engine {
 
 /// Executes one instruction by the engine.
 fn step(engine: &mut Engine, bare: &mut Bare) -> Step {
-    // Another CPU's regions are not this one's.
-    engine.clear();
+    engine.change_cpu();
     let cpu = &mut bare.cpu;
     cpu.start_running();
     let interruptions = cpu.statistics.program_interruptions;
@@ -60,8 +60,7 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_case_holds_in_emitted_code() {
-    let mut engine = engine();
-    engine.set_limit(1);
+    let mut engine = Engine::of(Arc::new(Translator::new(Options { limit: 1, ..Options::EAGER }).unwrap()));
     let cases = cases();
     let mut wrong = Vec::new();
     for case in &cases {
@@ -69,7 +68,7 @@ fn every_case_holds_in_emitted_code() {
             wrong.push(e);
         }
     }
-    let c = engine.counters();
+    let c = engine.translated();
     println!("{} cases, {} regions, {} of them by a call", cases.len(), c.regions, c.calls);
     assert!(c.regions as usize >= cases.len() / 2, "most cases are compiled: {c:?}");
     assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
@@ -285,7 +284,7 @@ fn execute(text: &[u8], registers: &[u64; 14], mask: u64, engine: Option<&mut En
     cpu.start_running();
     let leave = match engine {
         Some(engine) => {
-            engine.clear();
+            engine.change_cpu();
             engine.run(cpu)
         }
         None => run(cpu, &mut NoObserver),

@@ -49,12 +49,12 @@ fn figures() -> Result<(), String> {
             // The first compilation also warms the compiler up: measure others.
             let mut subject = Subject::new(which);
             subject.run(Some(&mut engine));
-            let warm = engine.counters();
+            let warm = engine.translated();
             for _ in 0..RUNS {
                 engine.clear();
                 subject.run(Some(&mut engine));
             }
-            let c = engine.counters();
+            let c = engine.translated();
             let compiled = (c.instructions - warm.instructions) as f64;
             let us = (c.time - warm.time).as_secs_f64() * 1e6 / compiled;
             let bytes = (c.bytes - warm.bytes) as f64 / compiled;

@@ -49,22 +49,23 @@ pub struct CodePage {
     entries: Box<[u16; PAGE_SIZE as usize / 2]>,
     /// Record zero is never used.
     decoded: Vec<Decoded>,
+    /// By halfword within the page: how often it was reached by a branch, and what came of it; see [`Cpu::heat`].
+    heat: Box<[u16; PAGE_SIZE as usize / 2]>,
     /// Cleared when the text has changed; nothing of the page is executed until it is set again.
     valid: bool,
-    /// Counts how often the text was dropped.
-    generation: u64,
+    /// Names this state of the text.
+    pub(crate) stamp: CodeStamp,
 }
 
-/// Names one state of one page's text. Equal stamps mean that nothing of the page has been dropped in between.
+/// Names one state of one page's text in one CPU's cache: no other has the same number, and dropping the text ends it. Below
+/// 2^48.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CodeStamp {
-    page: usize,
-    generation: u64,
-}
+#[repr(transparent)]
+pub struct CodeStamp(pub u64);
 
 impl CodeStamp {
-    /// The stamp of no page.
-    pub const NONE: CodeStamp = CodeStamp { page: 0, generation: 0 };
+    /// The stamp of no text.
+    pub const NONE: CodeStamp = CodeStamp(0);
 }
 
 /// All decoded pages of one CPU.
@@ -74,6 +75,8 @@ pub struct CodeCache {
     pub(crate) dispatch: Dispatch,
     /// Recently executed texts of EXECUTE targets and page-crossing instructions.
     texts: Box<[(u64, Decoded); 256]>,
+    /// The last stamp given out.
+    stamps: u64,
 }
 
 // SAFETY: the pages are owned by the cache and reached only through it or through the TLB of the same CPU.
@@ -124,7 +127,7 @@ impl Dispatch {
 impl CodeCache {
     pub(crate) fn new(dispatch: Dispatch) -> CodeCache {
         let none = Decoded { handler: not_an_instruction, operands: no_operands(0, 0) };
-        CodeCache { pages: HashMap::new(), dispatch, texts: Box::new([(1, none); 256]) }
+        CodeCache { pages: HashMap::new(), dispatch, texts: Box::new([(1, none); 256]), stamps: 0 }
     }
 
     /// Drops the decoded code of the page at `absolute`. Safe while an instruction of that very page is executing: its
@@ -135,7 +138,8 @@ impl CodeCache {
             // is live: the interpreter holds raw pointers.
             let page = unsafe { &mut *page };
             page.valid = false;
-            page.generation += 1;
+            self.stamps += 1;
+            page.stamp = CodeStamp(self.stamps);
             page.entries.fill(0);
             for d in &mut page.decoded {
                 d.handler = stale;
@@ -209,7 +213,21 @@ impl Cpu {
     pub fn code_stamp(&self) -> CodeStamp {
         let page = self.run_page;
         // SAFETY: after `code_at`, `run_page` is a page of this CPU's cache; pages live as long as the cache.
-        CodeStamp { page: page.addr(), generation: unsafe { (*page).generation } }
+        unsafe { (*page).stamp }
+    }
+
+    /// Absolute address of the current page. Call it after [`Cpu::code_at`] only.
+    pub fn code_absolute(&self) -> u64 {
+        // SAFETY: as in `code_stamp`.
+        unsafe { (*self.run_page).absolute }
+    }
+
+    /// What an engine has noted of the code at `address`, which is in the current page: a number of its own that begins at
+    /// zero and outlives changes of the text. Call it after [`Cpu::code_at`] only.
+    #[inline(always)]
+    pub fn heat(&mut self, address: u64) -> &mut u16 {
+        // SAFETY: as in `code_stamp`; the reference borrows the CPU, so that nobody else reaches the page.
+        unsafe { &mut (&mut (*self.run_page).heat)[(address & 0xFFF) as usize / 2] }
     }
 
     /// The current page's text as it was when it was decoded. Call it after [`Cpu::code_at`] only.
@@ -229,14 +247,17 @@ impl Cpu {
         if address < PAGE_SIZE && self.fetches_by_override(absolute) {
             return Err(Exit::Synchronize);
         }
+        let stamps = &mut self.code.stamps;
         let page = *self.code.pages.entry(absolute).or_insert_with(|| {
+            *stamps += 1;
             Box::into_raw(Box::new(CodePage {
                 absolute,
                 copy: Box::new([0; PAGE_SIZE as usize]),
                 entries: Box::new([0; PAGE_SIZE as usize / 2]),
                 decoded: Vec::new(),
+                heat: Box::new([0; PAGE_SIZE as usize / 2]),
                 valid: false,
-                generation: 0,
+                stamp: CodeStamp(*stamps),
             }))
         });
         // SAFETY: a page of this cache; `host` is the page's first byte in the client's memory, 4096 readable bytes. A

@@ -3,8 +3,9 @@
 
 use std::mem::offset_of;
 
+use crate::code::CodePage;
 use crate::state::{Cpu, Statistics};
-use crate::tlb::TlbEntry;
+use crate::tlb::{FETCH_ENTRIES, FetchEntry, Space, TlbEntry};
 
 /// General register 0; eight bytes each, host order.
 pub const GR: usize = offset_of!(Cpu, gr);
@@ -33,3 +34,22 @@ pub const TLB_READ: usize = offset_of!(TlbEntry, read);
 pub const TLB_WRITE: usize = offset_of!(TlbEntry, write);
 /// Host address minus virtual address.
 pub const TLB_ADDEND: usize = offset_of!(TlbEntry, addend);
+
+/// Virtual address of the page that is being executed.
+pub const RUN_BASE: usize = offset_of!(Cpu, run_base);
+/// Pointer to the page that is being executed.
+pub const RUN_PAGE: usize = offset_of!(Cpu, run_page);
+/// In that page: its [`crate::CodeStamp`].
+pub const PAGE_STAMP: usize = offset_of!(CodePage, stamp);
+/// Pointer to the current space for instruction fetch. It stays the same until an instruction ends with an exit.
+pub const FETCH_SPACE: usize = offset_of!(Cpu, fetch_space);
+/// In a space: pointer to its entries for instruction fetch.
+pub const SPACE_FETCH: usize = offset_of!(Space, fetch);
+/// Their number; the entry of an address is number `address / 4096 % FETCH_TABLE`.
+pub const FETCH_TABLE: usize = FETCH_ENTRIES;
+/// Size of one.
+pub const FETCH_ENTRY: usize = size_of::<FetchEntry>();
+/// Tag: equals the address of the page.
+pub const FETCH_TAG: usize = offset_of!(FetchEntry, tag);
+/// Pointer to the page.
+pub const FETCH_PAGE: usize = offset_of!(FetchEntry, page);

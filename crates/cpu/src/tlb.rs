@@ -7,7 +7,7 @@ use crate::state::Cpu;
 /// Entries of one space, for operand accesses. A power of two, at least 256 so that a page index selects whole sets.
 pub const TLB_ENTRIES: usize = 512;
 /// Entries of one space, for instruction fetch.
-const FETCH_ENTRIES: usize = 256;
+pub(crate) const FETCH_ENTRIES: usize = 256;
 /// Spaces kept at a time.
 const SPACES: usize = 16;
 /// A tag that no page-aligned address equals.
@@ -35,6 +35,7 @@ impl TlbEntry {
 }
 
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct FetchEntry {
     pub(crate) tag: u64,
     pub(crate) page: *mut CodePage,

@@ -9,6 +9,7 @@ use softsie_isa::{Op, Operands, ROWS};
 
 use crate::semantics;
 use crate::semantics::trace_entries::use_traced_semantics;
+use crate::tier::{Arrival, NoTier, Tier};
 
 /// Why [`run`] returned. The PSW is complete, and its address is that of the next instruction to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,11 @@ fn ends_run(o: &Operands) -> bool {
 
 /// Runs the CPU until something wants the host.
 pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
+    run_tiered(cpu, observer, &mut NoTier)
+}
+
+/// As [`run`], with a faster engine for what is hot. The observer sees only what the interpreter executes.
+pub fn run_tiered<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &mut T) -> Leave {
     cpu.per_discard();
     if let Some(leave) = enter(cpu, observer) {
         return leave;
@@ -103,7 +109,7 @@ pub fn run<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Leave {
             return leave;
         }
         // Whatever turns program-event recording or branch tracing on ends a run.
-        let leave = if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer) };
+        let leave = if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer, tier) };
         if let Some(leave) = leave {
             return leave;
         }
@@ -161,7 +167,7 @@ fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, il
 }
 
 /// Runs until the PSW or control state has changed (`None`) or the host is wanted.
-fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
+fn run_until_synchronized<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &mut T) -> Option<Leave> {
     let mut address = cpu.psw.address;
     loop {
         let mut at = match cpu.code_at(address) {
@@ -170,6 +176,27 @@ fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Optio
         };
         // Taken branches within the page stay in this loop.
         loop {
+            if T::ACTIVE && is_hot(cpu, tier, address) {
+                match tier.arrive(cpu, address) {
+                    Arrival::Interpret(next) if next == address => {}
+                    Arrival::Interpret(next) => {
+                        address = next;
+                        at = match cpu.code_at(address) {
+                            Ok(at) => at,
+                            Err(exit) => return fetch_exception(cpu, observer, address, exit),
+                        };
+                    }
+                    Arrival::GoOn(next) => {
+                        address = next;
+                        if cpu.attention().pending() != 0 {
+                            cpu.psw.address = address;
+                            return None;
+                        }
+                        break;
+                    }
+                    Arrival::End(operands, exit) => return finish(cpu, observer, &operands, exit),
+                }
+            }
             let (end, exit) = straight(cpu, observer, at);
             // SAFETY: `end` is the record whose handler returned; records are not freed before the next decoding.
             let operands = unsafe { (*end).operands };
@@ -212,6 +239,17 @@ fn run_until_synchronized<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Optio
             };
         }
     }
+}
+
+/// Counts an arrival at `address` in the current page; whether the tier is to be asked.
+#[inline(always)]
+fn is_hot<T: Tier>(cpu: &mut Cpu, tier: &T, address: u64) -> bool {
+    let heat = cpu.heat(address);
+    if *heat < tier.threshold() {
+        *heat += 1;
+        return false;
+    }
+    true
 }
 
 /// Executes one instruction at the PSW's address, which is brought up to date. For engines that hand single instructions

@@ -10,11 +10,13 @@ mod interpreter;
 mod machine;
 mod operand;
 pub mod semantics;
+mod tier;
 mod trace;
 mod vector_op;
 
-pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, step};
+pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, run_tiered, step};
 pub use machine::{Machine, Update};
 pub use operand::Ea;
+pub use tier::{Arrival, NoTier, Tier};
 pub use trace::{Filter, Tracer};
 pub use vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};

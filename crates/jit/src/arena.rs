@@ -8,13 +8,11 @@ use std::os::fd::FromRawFd;
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
-/// Code of one engine.
+/// Code of one generation.
 pub(crate) struct Arena {
     writable: MmapMut,
     executable: Mmap,
     used: usize,
-    /// What [`Arena::clear`] leaves.
-    kept: usize,
 }
 
 const ALIGNMENT: usize = 32;
@@ -34,7 +32,7 @@ impl Arena {
         let writable = unsafe { MmapOptions::new().len(size).map_mut(&file)? };
         // SAFETY: as above. Bytes are written through the other mapping before their address is given out.
         let executable = unsafe { MmapOptions::new().len(size).map_exec(&file)? };
-        Ok(Arena { writable, executable, used: 0, kept: 0 })
+        Ok(Arena { writable, executable, used: 0 })
     }
 
     /// Copies `code` in: its address, or `None` when the arena is full.
@@ -46,16 +44,6 @@ impl Arena {
         let at = self.executable.get(start..)?.as_ptr();
         synchronize_instructions(at, code.len());
         Some(at)
-    }
-
-    /// Has all code so far outlive [`Arena::clear`].
-    pub(crate) fn keep(&mut self) {
-        self.kept = self.used;
-    }
-
-    /// Forgets code. Nothing of it may be running or be run again.
-    pub(crate) fn clear(&mut self) {
-        self.used = self.kept;
     }
 
     /// Bytes in use.
@@ -94,8 +82,5 @@ mod tests {
         assert_eq!(a.used(), 65);
         assert!(a.add(&[0; 4096]).is_none(), "too long");
         assert!(a.add(&[0; 4000]).is_some(), "a failure takes no room");
-        a.clear();
-        assert_eq!(a.used(), 0);
-        assert_eq!(a.add(&[0; 4096]).map(<*const u8>::addr), Some(first.addr()));
     }
 }

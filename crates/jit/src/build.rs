@@ -4,7 +4,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
+    AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, SigRef, Signature, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -12,6 +12,7 @@ use softsie_cpu::layout;
 use softsie_exec::semantics;
 
 use crate::cc::Cc;
+use crate::chain::region_signature;
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
 use crate::frame::{CALL, Frame, INTERPRET, NEXT, OVERFLOW};
 use crate::region::{Item, Plan};
@@ -24,6 +25,8 @@ struct Builder<'a, 'p> {
     leaders: Vec<Option<Block>>,
     /// Where the attention word is.
     attention: Value,
+    /// Convention of the function that goes on in another region.
+    chain: SigRef,
     /// Nothing reaches the current place.
     closed: bool,
 }
@@ -35,19 +38,19 @@ pub(crate) fn build(
     context: &mut FunctionBuilderContext,
     isa: &dyn TargetIsa,
 ) -> Result<(), String> {
-    let convention = isa.default_call_conv();
-    *function = Function::with_name_signature(UserFuncName::user(0, 0), signature(convention, 2));
+    *function = Function::with_name_signature(UserFuncName::user(0, 0), region_signature(2));
     let mut b = FunctionBuilder::new(function, context);
     let bridge = b.import_signature(bridge_signature());
+    let chain = b.import_signature(region_signature(3));
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
     let (cpu, frame) = (b.block_params(entry)[0], b.block_params(entry)[1]);
-    let state = State { gr: [Gpr::default(); 16], cc: Cc::InCpu };
+    let state = State { gr: [Gpr::default(); 16], cc: Cc::InFrame };
     let mut e = Emit {
         b,
         mode: plan.mode,
-        base: plan.base,
+        base: cpu,
         cpu,
         frame,
         tlb: cpu,
@@ -62,9 +65,10 @@ pub(crate) fn build(
         interlocked: false,
     };
     e.tlb = e.get_cpu(types::I64, layout::TLB);
+    e.base = e.get_cpu(types::I64, layout::RUN_BASE);
     let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
     let leaders = plan.items.iter().map(|i| i.leader.then(|| e.b.create_block())).collect();
-    let mut builder = Builder { e, plan, leaders, attention, closed: false };
+    let mut builder = Builder { e, plan, leaders, attention, chain, closed: false };
     builder.all()?;
     builder.e.b.seal_all_blocks();
     builder.e.b.finalize(isa.frontend_config());
@@ -97,6 +101,7 @@ pub(crate) fn bridge(
     b.finalize(isa.frontend_config());
 }
 
+/// The convention of bridges.
 fn bridge_signature() -> Signature {
     let mut s = signature(CallConv::PreserveAll, 4);
     s.returns.clear();
@@ -104,7 +109,7 @@ fn bridge_signature() -> Signature {
 }
 
 /// `parameters` doublewords to one.
-fn signature(convention: CallConv, parameters: usize) -> Signature {
+pub(crate) fn signature(convention: CallConv, parameters: usize) -> Signature {
     let mut s = Signature::new(convention);
     s.params.extend((0..parameters).map(|_| AbiParam::new(types::I64)));
     s.returns.push(AbiParam::new(types::I64));
@@ -114,27 +119,39 @@ fn signature(convention: CallConv, parameters: usize) -> Signature {
 impl Builder<'_, '_> {
     fn all(&mut self) -> Result<(), String> {
         let plan = self.plan;
-        for (n, item) in plan.items.iter().enumerate() {
+        // The entry's code comes first, as the function's does.
+        for n in (plan.entry..plan.items.len()).chain(0..plan.entry) {
+            let item = &plan.items[n];
             if let Some(block) = self.leaders[n] {
-                if !self.closed {
+                if n == plan.entry {
                     self.edge(block);
                 }
                 self.enter(block, item);
             }
+            // A condition that turned out to be known: nothing comes here.
             if self.closed {
                 continue;
             }
-            self.e.place.address = item.address;
+            self.e.place.offset = item.offset;
             self.e.place.index = n;
             self.instruction(item)?;
+            if self.closed {
+                continue;
+            }
             self.e.place.uncounted += 1;
-        }
-        if !self.closed
-            && let Some(last) = plan.items.last()
-        {
-            let next = last.address.wrapping_add(u64::from(last.record.operands.length()));
-            let next = self.e.constant(types::I64, next & plan.mode.address_mask());
-            self.leave(NEXT, next);
+            match plan.index_of(item.next()) {
+                Some(next) => {
+                    if let Some(block) = self.leaders[next] {
+                        self.edge(block);
+                        self.closed = true;
+                    }
+                }
+                None => {
+                    let next = self.e.address_of(item.next());
+                    self.chain(next);
+                    self.closed = true;
+                }
+            }
         }
         self.side_exits();
         Ok(())
@@ -198,8 +215,7 @@ impl Builder<'_, '_> {
             self.branch(c, target);
         }
         if self.e.serialize {
-            let next = item.address.wrapping_add(u64::from(item.record.operands.length()));
-            self.look_up(next & self.plan.mode.address_mask());
+            self.look_up(item.next());
         }
         Ok(())
     }
@@ -246,28 +262,28 @@ impl Builder<'_, '_> {
 
     /// A taken branch, to a leader or out of the region.
     fn taken(&mut self, target: Target) {
-        let from = self.e.constant(types::I64, self.e.place.address);
+        let from = self.e.address_of(self.e.place.offset);
         self.e.put_cpu(from, layout::BREAKING_EVENT_ADDRESS);
         self.e.place.uncounted += 1;
-        let address = match target {
-            Target::Value(v) => return self.leave(NEXT, v),
-            Target::Address(address) => address,
+        let offset = match target {
+            Target::Value(v) => return self.chain(v),
+            Target::Relative(offset) => offset,
         };
-        let leader = self.plan.index_of(address).and_then(|n| self.leaders[n]);
+        let leader = self.plan.index_of(offset).and_then(|n| self.leaders[n]);
         let Some(block) = leader else {
-            let address = self.e.constant(types::I64, address);
-            return self.leave(NEXT, address);
+            let address = self.e.address_of(offset);
+            return self.chain(address);
         };
-        if address <= self.e.place.address {
+        if offset <= self.e.place.offset {
             self.e.place.uncounted -= 1;
-            self.look_up(address);
+            self.look_up(offset);
             self.e.place.uncounted += 1;
         }
         self.edge(block);
     }
 
-    /// Leaves after the current instruction, for `next`, when attention was raised.
-    fn look_up(&mut self, next: u64) {
+    /// Leaves after the current instruction, for the one at offset `next`, when attention was raised.
+    fn look_up(&mut self, next: i64) {
         let e = &mut self.e;
         let pending = e.get(types::I32, self.attention, 0);
         let (out, on) = (e.b.create_block(), e.b.create_block());
@@ -276,7 +292,7 @@ impl Builder<'_, '_> {
         e.b.switch_to_block(out);
         let (state, place) = (e.state, e.place);
         e.place.uncounted += 1;
-        let next = e.constant(types::I64, next);
+        let next = e.address_of(next);
         self.leave(NEXT, next);
         (self.e.state, self.e.place) = (state, place);
         self.e.b.switch_to_block(on);
@@ -292,19 +308,33 @@ impl Builder<'_, '_> {
                 let index = self.e.constant(types::I64, exit.place.index as u64);
                 self.e.put_frame(index, offset_of!(Frame, record));
             }
-            let address = self.e.constant(types::I64, exit.place.address);
+            let address = self.e.address_of(exit.place.offset);
             self.leave(if exit.kind == SideKind::Overflow { OVERFLOW } else { INTERPRET }, address);
         }
     }
 
-    /// Returns from the region with the current state, the PSW at `address`.
-    fn leave(&mut self, kind: u64, address: Value) {
+    /// Goes on in the region at `address` if there is one.
+    fn chain(&mut self, address: Value) {
+        self.park();
+        let e = &mut self.e;
+        let chain = e.get(types::I64, e.frame, offset_of!(Frame, chain));
+        let arguments = [e.cpu, e.frame, address];
+        e.b.ins().return_call_indirect(self.chain, chain, &arguments);
+    }
+
+    /// All of the current state goes where others find it.
+    fn park(&mut self) {
         let e = &mut self.e;
         let state = e.state;
         e.write_back(&state);
         e.park_cc();
-        e.put_cpu(address, layout::PSW_ADDRESS);
         self.count(self.e.place.uncounted);
+    }
+
+    /// Returns from the region with the current state, the PSW at `address`.
+    fn leave(&mut self, kind: u64, address: Value) {
+        self.e.put_cpu(address, layout::PSW_ADDRESS);
+        self.park();
         let kind = self.e.constant(types::I64, kind);
         self.e.b.ins().return_(&[kind]);
     }

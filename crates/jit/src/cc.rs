@@ -1,6 +1,8 @@
 //! The condition code, left symbolic: how it was made and from what, computed only where somebody reads it.
 //! Source: Principles of Operation, chapter 7, Condition Code of each instruction, as the machine trait puts it.
 
+use std::mem::offset_of;
+
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
@@ -73,6 +75,8 @@ pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
 pub(crate) enum Cc {
     /// The CPU has it.
     InCpu,
+    /// The frame says how it was made, by the region before this one.
+    InFrame,
     /// It follows from values.
     Known { kind: Kind, a: Value, b: Option<Value> },
     /// Paths with different ways of making it have met: kind number and two doublewords.
@@ -94,6 +98,11 @@ impl Emit<'_> {
     pub(crate) fn cc_parts(&mut self, cc: Cc) -> [Value; 3] {
         match cc {
             Cc::Met(parts) => parts,
+            Cc::InFrame => {
+                let frame = self.frame;
+                [offset_of!(Frame, cc_kind), offset_of!(Frame, cc_a), offset_of!(Frame, cc_b)]
+                    .map(|offset| self.get(types::I64, frame, offset))
+            }
             Cc::InCpu => {
                 let zero = self.constant(types::I64, 0);
                 [self.constant(types::I64, IN_CPU), zero, zero]
@@ -112,14 +121,14 @@ impl Emit<'_> {
 
     /// Leaves the condition code in the frame, to be computed by Rust when wanted.
     pub(crate) fn park_cc(&mut self) {
-        if matches!(self.state.cc, Cc::InCpu) {
+        if matches!(self.state.cc, Cc::InCpu | Cc::InFrame) {
             return;
         }
         let parts = self.cc_parts(self.state.cc);
         for (value, offset) in parts.into_iter().zip([
-            std::mem::offset_of!(Frame, cc_kind),
-            std::mem::offset_of!(Frame, cc_a),
-            std::mem::offset_of!(Frame, cc_b),
+            offset_of!(Frame, cc_kind),
+            offset_of!(Frame, cc_a),
+            offset_of!(Frame, cc_b),
         ]) {
             self.put_frame(value, offset);
         }
@@ -147,7 +156,7 @@ impl Emit<'_> {
     pub(crate) fn cc_value(&mut self) -> Value {
         let (kind, a, b) = match self.state.cc {
             Cc::InCpu => return self.get_cpu(types::I8, softsie_cpu::layout::CC),
-            Cc::Met(_) => {
+            Cc::Met(_) | Cc::InFrame => {
                 self.park_cc();
                 let zero = self.constant(types::I64, 0);
                 let cc = self.call_thunk(CONDITION_CODE, zero, zero);

@@ -11,6 +11,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use thiserror::Error;
 
 use crate::build::{bridge, build};
+use crate::chain::{chain, enter};
 use crate::region::Plan;
 
 /// Why there is no engine, or no code.
@@ -57,6 +58,8 @@ impl Compiler {
             ("enable_alias_analysis", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
+            // Tail calls need them.
+            ("preserve_frame_pointers", "true"),
         ] {
             flags.set(name, value).map_err(|e| host(&e))?;
         }
@@ -80,6 +83,20 @@ impl Compiler {
     pub(crate) fn compile_bridge(&mut self, thunk: usize) -> Result<&[u8], Error> {
         self.context.clear();
         bridge(thunk, &mut self.context.func, &mut self.functions, &*self.isa);
+        self.code()
+    }
+
+    /// The code of the function by which Rust enters regions.
+    pub(crate) fn compile_enter(&mut self) -> Result<&[u8], Error> {
+        self.context.clear();
+        enter(&mut self.context.func, &mut self.functions, &*self.isa);
+        self.code()
+    }
+
+    /// The code of the function by which regions go on in others.
+    pub(crate) fn compile_chain(&mut self) -> Result<&[u8], Error> {
+        self.context.clear();
+        chain(&mut self.context.func, &mut self.functions, &*self.isa);
         self.code()
     }
 

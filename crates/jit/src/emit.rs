@@ -53,7 +53,8 @@ pub(crate) enum Cond {
 /// A branch that an instruction asked for.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
-    Address(u64),
+    /// Counted from the start of the page.
+    Relative(i64),
     Value(Value),
 }
 
@@ -67,7 +68,8 @@ pub(crate) struct State {
 /// The place of the instruction being emitted.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Place {
-    pub(crate) address: u64,
+    /// Its offset in the page.
+    pub(crate) offset: i64,
     /// Number in the region's records.
     pub(crate) index: usize,
     /// Instructions executed before it and not counted yet.
@@ -94,8 +96,8 @@ pub(crate) enum SideKind {
 pub(crate) struct Emit<'a> {
     pub(crate) b: FunctionBuilder<'a>,
     pub(crate) mode: Mode,
-    /// Virtual address of the page.
-    pub(crate) base: u64,
+    /// Virtual address of the page: code does not depend on where it is mapped.
+    pub(crate) base: Value,
     pub(crate) cpu: Value,
     pub(crate) frame: Value,
     /// The operand space's TLB entries.
@@ -136,6 +138,15 @@ impl Emit<'_> {
         // Constants are kept sign-extended nowhere: the bits beyond the type must be zero.
         let v = if ty.bits() < 64 { v & ((1 << ty.bits()) - 1) } else { v };
         self.b.ins().iconst(ty, v as i64)
+    }
+
+    /// The address at `offset` from the start of the page, which may be beyond it.
+    pub(crate) fn address_of(&mut self, offset: i64) -> Value {
+        let address = self.b.ins().iadd_imm_s(self.base, offset);
+        match self.mode.address_mask() {
+            u64::MAX => address,
+            mask => self.b.ins().band_imm_u(address, mask as i64),
+        }
     }
 
     /// The value of a constant.
@@ -735,24 +746,22 @@ impl Machine for Emit<'_> {
     }
 
     fn relative_address(&mut self, o: &Operands) -> Val<u64> {
-        let address = relative_target(self.mode, self.base, o);
-        self.imm(address)
+        Val::new(self.address_of(relative_target(o)))
     }
     fn next_sequential(&mut self, o: &Operands) -> Val<u64> {
-        let next = self.place.address.wrapping_add(u64::from(o.length())) & self.mode.address_mask();
-        self.imm(next)
+        let next = self.place.offset + i64::from(o.length());
+        Val::new(self.address_of(next))
     }
     fn set_link(&mut self, r: u8, o: &Operands) {
-        let next = self.place.address.wrapping_add(u64::from(o.length())) & self.mode.address_mask();
+        let next = self.next_sequential(o).value;
         match self.mode.address_mask() {
-            u64::MAX => {
-                let v = self.constant(types::I64, next);
-                self.set_full(r, v);
-            }
+            u64::MAX => self.set_full(r, next),
             mask => {
-                let bit = if mask == 0x7FFF_FFFF { 0x8000_0000 } else { 0 };
-                let v = self.constant(types::I32, next | bit);
-                self.set_low(r, v);
+                let mut low = self.b.ins().ireduce(types::I32, next);
+                if mask == 0x7FFF_FFFF {
+                    low = self.b.ins().bor_imm_u(low, 0x8000_0000);
+                }
+                self.set_low(r, low);
             }
         }
     }
@@ -762,7 +771,7 @@ impl Machine for Emit<'_> {
         Ok(())
     }
     fn branch_relative_if(&mut self, c: Cond, o: &Operands) -> Result<(), Exit> {
-        self.branch = Some((c, Target::Address(relative_target(self.mode, self.base, o))));
+        self.branch = Some((c, Target::Relative(relative_target(o))));
         Ok(())
     }
 

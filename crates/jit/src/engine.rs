@@ -1,111 +1,82 @@
-//! Finding regions, running them, and giving the interpreter what they leave to it.
-//! Source: docs/engine-pattern.md. Neither thresholds nor a compile thread yet: a region is compiled at its first visit.
+//! One CPU's view of the translations: finding regions, running them, and giving the interpreter what they leave to it.
+//! Source: docs/engine-pattern.md.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use softsie_cpu::{CodeStamp, Cpu, Decoded, Exit, ProgramCode};
-use softsie_exec::{Leave, NoObserver, conclude, enter, look_up, step};
+use softsie_cpu::{Cpu, Exit, ProgramCode};
+use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step};
 
-use crate::arena::Arena;
-use crate::compiler::{Compiler, Error, Optimization};
-use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW, THUNKS};
+use crate::chain::{Enter, JUMPS, Jump, slot};
+use crate::compiler::{Error, Optimization};
+use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
 use crate::mode::Mode;
-use crate::region::Plan;
-
-type Code = extern "C" fn(&mut Cpu, &mut Frame) -> u64;
-
-/// A compiled region. Its code runs only while text and mode are those it was made for.
-#[derive(Clone, Copy)]
-struct Entry {
-    address: u64,
-    mode: Mode,
-    stamp: CodeStamp,
-    /// `None`: the interpreter executes the instruction here.
-    code: Option<Code>,
-    records: *const Decoded,
-}
+use crate::region::Source;
+use crate::translator::{Found, Generation, Key, Listing, Options, Translated, Translator};
 
 /// What an engine has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Regions compiled.
-    pub regions: u64,
-    /// Instructions in them, each region's counted by itself.
-    pub instructions: u64,
-    /// Of those, calls of handlers.
-    pub calls: u64,
-    /// Bytes of host code.
-    pub bytes: u64,
-    /// Time spent planning and compiling.
-    pub time: Duration,
-    /// Times that a region was entered.
+    /// Times that Rust entered a region.
     pub entries: u64,
-    /// Instructions that were given to the interpreter.
+    /// Instructions executed in regions.
+    pub instructions: u64,
+    /// Times that a region gave an instruction to the interpreter.
     pub interpreted: u64,
     /// Units of interruptible instructions that were not their last.
     pub repeated: u64,
+    /// Look-ups among all translations.
+    pub searches: u64,
 }
 
-/// A region as text.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// Mnemonics of its instructions.
-    pub instructions: Vec<&'static str>,
-    /// Cranelift IR before optimisation.
-    pub ir: String,
-    /// Host code.
-    pub code: Vec<u8>,
-}
+// Heat of a place that is not merely counted.
+/// It was asked for.
+const WAITING: u16 = u16::MAX - 2;
+/// There is nothing to compile.
+const NEVER: u16 = u16::MAX - 1;
+/// There was a translation for it.
+const READY: u16 = u16::MAX;
 
-const JUMP_CACHE: usize = 4096;
-const ARENA: usize = 64 << 20;
-/// Instructions in a region: beyond this compile time grows faster than what is gained.
-const LIMIT: usize = 64;
+/// A mode number takes the bits that a code stamp leaves.
+const MODE_SHIFT: u32 = 48;
 
-/// Runs one CPU by compiled regions, compiling each at its first visit.
+/// The faster engine of one CPU.
 pub struct Engine {
-    compiler: Compiler,
-    arena: Arena,
+    translator: Arc<Translator>,
+    generation: Arc<Generation>,
     frame: Box<Frame>,
-    entries: HashMap<(u64, Mode), Entry>,
-    /// The last entry found for each hash of address and mode.
-    recent: Box<[Option<Entry>; JUMP_CACHE]>,
-    /// The instructions of regions, which their code refers to. Freed with the arena.
-    records: Vec<Box<[Decoded]>>,
-    limit: usize,
+    jumps: Box<[Jump; JUMPS]>,
+    /// Modes met so far; their numbers are parts of keys.
+    modes: Vec<Mode>,
+    mode: Option<Mode>,
+    /// [`Translator::published`] at the last search.
+    seen: u64,
     counters: Counters,
 }
 
 impl Engine {
-    /// An engine.
+    /// An engine of its own that compiles everything at its first visit.
     ///
     /// # Errors
     /// The host has no code generator or no executable memory.
     pub fn new(optimization: Optimization) -> Result<Engine, Error> {
-        let mut compiler = Compiler::new(optimization)?;
-        let mut arena = Arena::new(ARENA)?;
-        let mut frame = Box::new(Frame::new(CodeStamp::NONE));
-        for thunk in 0..THUNKS {
-            let at = arena.add(compiler.compile_bridge(thunk)?).ok_or_else(|| full("bridges"))?;
-            frame.bridges[thunk] = at.expose_provenance();
-        }
-        arena.keep();
-        Ok(Engine {
-            compiler,
-            arena,
-            frame,
-            entries: HashMap::new(),
-            recent: Box::new([None; JUMP_CACHE]),
-            records: Vec::new(),
-            limit: LIMIT,
-            counters: Counters::default(),
-        })
+        Ok(Engine::of(Arc::new(Translator::new(Options { optimization, ..Options::EAGER })?)))
     }
 
-    /// Sets the largest number of instructions in a region compiled from now on.
-    pub fn set_limit(&mut self, instructions: usize) {
-        self.limit = instructions;
+    /// The engine of one more CPU of the machine whose translations `translator` has.
+    pub fn of(translator: Arc<Translator>) -> Engine {
+        let generation = translator.current();
+        let mut engine = Engine {
+            translator,
+            generation,
+            frame: Box::new(Frame::new()),
+            jumps: Box::new([Jump::NONE; JUMPS]),
+            modes: Vec::new(),
+            mode: None,
+            seen: 0,
+            counters: Counters::default(),
+        };
+        engine.take_generation();
+        engine
     }
 
     /// What was done so far.
@@ -113,139 +84,113 @@ impl Engine {
         self.counters
     }
 
+    /// What was translated, for this CPU and others.
+    pub fn translated(&self) -> Translated {
+        self.translator.translated()
+    }
+
+    /// To be called before the engine runs another CPU than before. Translations depend on text alone and stay.
+    pub fn change_cpu(&mut self) {
+        self.jumps.fill(Jump::NONE);
+    }
+
     /// Forgets all code.
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.recent.fill(None);
-        self.records.clear();
-        self.arena.clear();
+        self.translator.forget();
+        self.take_generation();
+    }
+
+    /// Uses the current generation's code and forgets that of others.
+    fn take_generation(&mut self) {
+        self.generation = self.translator.current();
+        self.jumps.fill(Jump::NONE);
+        self.frame.jumps = self.jumps.as_ptr();
+        self.frame.bridges = self.generation.bridges;
+        self.frame.chain = self.generation.chain;
     }
 
     /// Runs the CPU until something wants the host, as [`softsie_exec::run`] does.
     pub fn run(&mut self, cpu: &mut Cpu) -> Leave {
-        if let Some(leave) = enter(cpu, &mut NoObserver) {
-            return leave;
-        }
-        loop {
-            if let Some(leave) = look_up(cpu) {
-                return leave;
-            }
-            if cpu.steps() {
-                if let Some(leave) = step(cpu, &mut NoObserver) {
-                    return leave;
-                }
-                continue;
-            }
-            loop {
-                match self.advance(cpu) {
-                    Some(Some(leave)) => return leave,
-                    Some(None) => break,
-                    None if cpu.attention().pending() != 0 => break,
-                    None => {}
-                }
-            }
-        }
+        run_tiered(cpu, &mut NoObserver, self)
     }
 
-    /// Runs one region, or one instruction; not to be called while [`Cpu::steps`]. `None`: go on at the PSW's address; `Some(None)`: look up first.
-    #[inline]
+    /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: look up first.
     pub fn advance(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         let address = cpu.psw.address;
-        if cpu.code_at(address).is_err() {
+        if cpu.per_enabled() || cpu.code_at(address).is_err() {
             return Some(step(cpu, &mut NoObserver));
         }
-        let (mode, stamp) = (Mode::of(cpu), cpu.code_stamp());
-        let slot = ((address >> 1) ^ (address >> 12) ^ mode.mix()) as usize % JUMP_CACHE;
-        let (code, records) = match &self.recent[slot] {
-            Some(e) if e.address == address && e.mode == mode && e.stamp == stamp => (e.code, e.records),
-            _ => self.find(cpu, address, mode, stamp, slot),
-        };
-        let Some(code) = code else { return self.interpret(cpu) };
-        self.counters.entries += 1;
-        let frame = &mut *self.frame;
-        frame.records = records;
-        frame.stamp = stamp;
-        frame.attention = cpu.attention().as_ptr();
-        let why = code(cpu, frame);
-        frame.settle_cc(cpu);
-        match why {
-            INTERPRET => self.interpret(cpu),
-            ENDED | OVERFLOW => {
-                let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
-                self.counters.repeated += u64::from(exit == Exit::Again);
-                // SAFETY: code reports an instruction of its own region.
-                let d = unsafe { *frame.records.add(frame.record as usize) };
-                let leave = conclude(cpu, &mut NoObserver, &d.operands, Err(exit));
-                if leave.is_none() && exit == Exit::Branch { None } else { Some(leave) }
+        match self.arrive(cpu, address) {
+            Arrival::Interpret(_) => Some(step(cpu, &mut NoObserver)),
+            Arrival::GoOn(address) => {
+                cpu.psw.address = address;
+                None
             }
-            _ => None,
+            Arrival::End(operands, exit) => Some(conclude(cpu, &mut NoObserver, &operands, Err(exit))),
         }
     }
 
-    #[cold]
-    fn interpret(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
-        self.counters.interpreted += 1;
-        // It may have changed control state: always look up.
-        Some(step(cpu, &mut NoObserver))
-    }
-
-    #[cold]
-    fn find(
-        &mut self,
-        cpu: &mut Cpu,
-        address: u64,
-        mode: Mode,
-        stamp: CodeStamp,
-        slot: usize,
-    ) -> (Option<Code>, *const Decoded) {
-        let entry = match self.entries.get(&(address, mode)) {
-            Some(e) if e.stamp == stamp => *e,
-            _ => {
-                let entry = self.make(cpu, address, mode, stamp);
-                self.entries.insert((address, mode), entry);
-                entry
-            }
-        };
-        self.recent[slot] = Some(entry);
-        (entry.code, entry.records)
-    }
-
-    /// Compiles the region at `address`. What cannot be compiled is interpreted.
-    fn make(&mut self, cpu: &mut Cpu, address: u64, mode: Mode, stamp: CodeStamp) -> Entry {
-        let none = Entry { address, mode, stamp, code: None, records: std::ptr::null() };
-        let started = Instant::now();
-        let plan = Plan::new(cpu, address, mode, self.limit);
-        if plan.items.is_empty() {
-            return none;
-        }
-        let Ok(bytes) = self.compiler.compile(&plan) else { return none };
-        let length = bytes.len();
-        let at = match self.arena.add(bytes) {
-            Some(at) => at,
+    fn set_mode(&mut self, mode: Mode) {
+        let number = match self.modes.iter().position(|m| *m == mode) {
+            Some(number) => number,
             None => {
-                // No region is running: the arena starts anew.
-                self.entries.clear();
-                self.recent.fill(None);
-                self.records.clear();
-                self.arena.clear();
-                match self.arena.add(bytes) {
-                    Some(at) => at,
-                    None => return none,
+                if self.modes.len() >> (64 - MODE_SHIFT) != 0 {
+                    self.modes.clear();
+                    self.jumps.fill(Jump::NONE);
                 }
+                self.modes.push(mode);
+                self.modes.len() - 1
             }
         };
-        self.counters.time += started.elapsed();
-        self.counters.regions += 1;
-        self.counters.instructions += plan.items.len() as u64;
-        self.counters.calls += plan.items.iter().filter(|i| !i.emits).count() as u64;
-        self.counters.bytes += length as u64;
-        let records: Box<[Decoded]> = plan.items.iter().map(|i| i.record).collect();
-        let pointer = records.as_ptr();
-        self.records.push(records);
-        // SAFETY: `at` is the start of a function of this very signature in executable memory that lives as long as the
-        // engine, whose entries are dropped whenever the arena is emptied.
-        let code = unsafe { std::mem::transmute::<*const u8, Code>(at) };
-        Entry { code: Some(code), records: pointer, ..none }
+        self.mode = Some(mode);
+        self.frame.mode = (number as u64) << MODE_SHIFT;
+    }
+
+    /// Looks for the translation at `address` among all, and asks for it when there is none.
+    #[cold]
+    fn find(&mut self, cpu: &mut Cpu, address: u64, mode: Mode) -> Option<Jump> {
+        let heat = *cpu.heat(address);
+        let published = self.translator.published();
+        if heat == NEVER || heat == WAITING && published == self.seen {
+            return None;
+        }
+        self.seen = published;
+        let key = Key { absolute: cpu.code_absolute(), offset: (address & 0xFFF) as u16, mode };
+        let region = loop {
+            self.counters.searches += 1;
+            match self.generation.find(key, cpu.code_text()) {
+                Found::Region(region) => break region,
+                Found::Nothing => {
+                    *cpu.heat(address) = NEVER;
+                    return None;
+                }
+                Found::Pending => {
+                    *cpu.heat(address) = WAITING;
+                    return None;
+                }
+                // It was hot, but the text is another now.
+                Found::Others if heat == READY || heat == WAITING => {
+                    *cpu.heat(address) = 0;
+                    return None;
+                }
+                Found::Others | Found::Unknown => {}
+            }
+            let (page, model) = (Arc::new(*cpu.code_text()), cpu.model.clone());
+            self.translator.request(&self.generation, key.absolute, Source { page, offset: key.offset, mode, model });
+            if self.translator.options().background {
+                *cpu.heat(address) = WAITING;
+                return None;
+            }
+            if self.translator.generation() != self.generation.number {
+                self.take_generation();
+            }
+        };
+        *cpu.heat(address) = READY;
+        synchronize_context();
+        let key = cpu.code_stamp().0 | self.frame.mode;
+        let jump = Jump { address, key, code: region.code, records: region.records };
+        self.jumps[slot(address)] = jump;
+        Some(jump)
     }
 
     /// The region at the PSW's address as text: what is emitted for it.
@@ -255,22 +200,77 @@ impl Engine {
     pub fn listing(&mut self, cpu: &mut Cpu) -> Result<Listing, Error> {
         let address = cpu.psw.address;
         cpu.code_at(address).map_err(|e| Error::Compile(format!("no code at {address:#x}: {e:?}")))?;
-        let plan = Plan::new(cpu, address, Mode::of(cpu), self.limit);
-        let instructions = plan.items.iter().map(|i| i.record.operands.op().mnemonic()).collect();
-        let ir = self.compiler.ir(&plan)?;
-        let code = self.compiler.compile(&plan)?.to_vec();
-        Ok(Listing { instructions, ir, code })
-    }
-
-    /// Bytes of code in the arena.
-    pub fn code_size(&self) -> usize {
-        self.arena.used()
+        let (page, model) = (Arc::new(*cpu.code_text()), cpu.model.clone());
+        self.translator.listing(&Source { page, offset: (address & 0xFFF) as u16, mode: Mode::of(cpu), model })
     }
 }
 
-fn full(what: &str) -> Error {
-    Error::Compile(format!("no room for {what}"))
+impl Tier for Engine {
+    const ACTIVE: bool = true;
+
+    #[inline(always)]
+    fn threshold(&self) -> u16 {
+        self.translator.options().threshold
+    }
+
+    #[inline]
+    fn arrive(&mut self, cpu: &mut Cpu, address: u64) -> Arrival {
+        if self.translator.generation() != self.generation.number {
+            self.take_generation();
+        }
+        let mode = Mode::of(cpu);
+        if self.mode != Some(mode) {
+            self.set_mode(mode);
+        }
+        let key = cpu.code_stamp().0 | self.frame.mode;
+        let mut jump = self.jumps[slot(address)];
+        if jump.address != address || jump.key != key {
+            match self.find(cpu, address, mode) {
+                Some(found) => jump = found,
+                None => return Arrival::Interpret(address),
+            }
+        }
+        let before = cpu.statistics.instructions;
+        let frame = &mut *self.frame;
+        frame.records = jump.records;
+        frame.attention = cpu.attention().as_ptr();
+        // SAFETY: the start of a function of this very signature, in executable memory that lives as long as the generation.
+        let enter = unsafe { std::mem::transmute::<*const u8, Enter>(self.generation.enter) };
+        let why = enter(cpu, frame, jump.code);
+        frame.settle_cc(cpu);
+        self.counters.entries += 1;
+        self.counters.instructions += cpu.statistics.instructions.wrapping_sub(before);
+        match why {
+            INTERPRET => {
+                self.counters.interpreted += 1;
+                Arrival::Interpret(cpu.psw.address)
+            }
+            ENDED | OVERFLOW => {
+                let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
+                // SAFETY: code reports an instruction of its own region.
+                let operands = unsafe { (*frame.records.add(frame.record as usize)).operands };
+                self.counters.repeated += u64::from(exit == Exit::Again);
+                if exit == Exit::Branch {
+                    cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));
+                    return Arrival::GoOn(cpu.next_ia);
+                }
+                Arrival::End(operands, exit)
+            }
+            _ => Arrival::GoOn(cpu.psw.address),
+        }
+    }
 }
 
-// SAFETY: code and records are owned by the engine; the frame's pointers are set at each entry.
+/// Has this CPU see code that another thread has made: its instruction fetch may be ahead.
+#[cfg(target_arch = "aarch64")]
+fn synchronize_context() {
+    // SAFETY: a barrier.
+    unsafe { std::arch::asm!("isb") };
+}
+
+/// x86-64 keeps instruction fetch coherent by itself.
+#[cfg(not(target_arch = "aarch64"))]
+fn synchronize_context() {}
+
+// SAFETY: the frame's pointers are into what the engine owns, or are set at each entry.
 unsafe impl Send for Engine {}

@@ -1,9 +1,10 @@
 //! What running code and Rust tell each other: the frame that every region gets, the functions that regions call, and the
 //! reasons for which regions return. Source: docs/engine-pattern.md, exits.
 
-use softsie_cpu::{Access, AddressSpace, CodeStamp, Cpu, Decoded, Exit, ProgramData};
+use softsie_cpu::{Access, AddressSpace, Cpu, Decoded, Exit, ProgramData};
 
 use crate::cc;
+use crate::chain::Jump;
 
 /// The region goes on at the PSW's address.
 pub(crate) const NEXT: u64 = 1;
@@ -34,6 +35,12 @@ pub(crate) struct Frame {
     pub(crate) value: u128,
     /// The CPU's attention word.
     pub(crate) attention: *const u32,
+    /// Where code goes on in another region: see `chain`.
+    pub(crate) chain: usize,
+    /// Regions recently entered, [`crate::chain::JUMPS`] of them.
+    pub(crate) jumps: *const Jump,
+    /// Names the mode, in the bits that a code stamp leaves.
+    pub(crate) mode: u64,
     /// The region's instructions.
     pub(crate) records: *const Decoded,
     /// The condition code, not computed yet: see [`cc::evaluate`].
@@ -50,15 +57,16 @@ pub(crate) struct Frame {
     /// With [`ENDED`]: number of the instruction in `records`, and how it ended.
     pub(crate) record: u64,
     pub(crate) exit: Exit,
-    /// The text that the region was made from.
-    pub(crate) stamp: CodeStamp,
 }
 
 impl Frame {
-    pub(crate) fn new(stamp: CodeStamp) -> Frame {
+    pub(crate) fn new() -> Frame {
         Frame {
             value: 0,
             attention: std::ptr::null(),
+            chain: 0,
+            jumps: std::ptr::null(),
+            mode: 0,
             records: std::ptr::null(),
             cc_kind: cc::IN_CPU,
             cc_a: 0,
@@ -68,7 +76,6 @@ impl Frame {
             bridges: [0; THUNKS],
             record: 0,
             exit: Exit::Continue,
-            stamp,
         }
     }
 
@@ -160,9 +167,10 @@ extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 
     frame.settle_cc(cpu);
     // SAFETY: emitted code passes an index below the number of the region's records, which outlive the call.
     let d = unsafe { *frame.records.add(index as usize) };
+    let stamp = cpu.code_stamp();
     match (d.handler)(cpu, &d.operands) {
         // The instruction may have stored into the region's own text.
-        Ok(()) if cpu.code_stamp() == frame.stamp => 0,
+        Ok(()) if cpu.code_stamp() == stamp => 0,
         Ok(()) => {
             cpu.psw.address = cpu.next_sequential(&d.operands);
             NEXT

@@ -1,18 +1,20 @@
 //! The second engine: host code by Cranelift, emitted from the very semantics that the interpreter runs.
 //!
-//! [`Engine`] compiles *regions* (a straight run of instructions within one page, with the branches inside it) and runs
-//! them; what a region cannot finish it gives back to the interpreter at an instruction boundary. The only crate that
-//! knows Cranelift, whose interface changes monthly. May depend on `exec`, `cpu`, `isa`.
+//! [`Translator`] compiles *regions* (instructions of one page that branches connect) for the CPUs of a machine, on a thread
+//! of its own; the [`Engine`] of each CPU runs them. What a region cannot finish it gives back to the interpreter at an
+//! instruction boundary. The only crate that knows Cranelift, whose interface changes monthly. May depend on `exec`, `cpu`, `isa`.
 //! Truth: the semantics in `exec`; figures and findings: docs/engine-pattern.md.
 //!
 //! Rooms: `mode` what code depends on besides its text; `survey` what an instruction reads, writes and may do, found by
 //! running its semantics over a machine that only takes notes; `region` the plan; `emit` the machine that generates code,
 //! with `registers`, `cc` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
-//! to executable memory; `frame` what running code and Rust tell each other; `engine` finding and running regions.
+//! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
+//! `chain` from region to region; `engine` finding and running regions.
 
 mod arena;
 mod build;
 mod cc;
+mod chain;
 mod compiler;
 mod emit;
 mod engine;
@@ -22,6 +24,8 @@ mod mode;
 mod region;
 mod registers;
 mod survey;
+mod translator;
 
 pub use compiler::{Error, Optimization};
-pub use engine::{Counters, Engine, Listing};
+pub use engine::{Counters, Engine};
+pub use translator::{Listing, Options, Translated, Translator};

@@ -55,10 +55,4 @@ impl Mode {
         !self.psw().has(PswMask::DAT)
             || matches!(self.psw().address_space(), AddressSpaceControl::Primary | AddressSpaceControl::Home)
     }
-
-    /// A number for hashing.
-    #[inline(always)]
-    pub(crate) fn mix(self) -> u64 {
-        self.psw >> 46 ^ self.cr0 >> 17
-    }
 }

@@ -1,7 +1,10 @@
-//! The unit of compilation: a straight run of instructions in one page with the branches inside it, and what is known of it
-//! before any code is emitted. Source: docs/engine-pattern.md.
+//! The unit of compilation: instructions of one page that direct branches connect, and what is known of them before any
+//! code is emitted. Source: docs/engine-pattern.md.
 
-use softsie_cpu::{Cpu, Decoded};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use softsie_cpu::{Decoded, Model};
 use softsie_exec::{DISPATCH, semantics};
 use softsie_isa::{Operands, decode, extract, instruction_length};
 
@@ -9,10 +12,24 @@ use crate::mode::Mode;
 use crate::registers::Set;
 use crate::survey::Survey;
 
+pub(crate) const PAGE: usize = 4096;
+
+/// What a region is made from.
+#[derive(Clone)]
+pub(crate) struct Source {
+    /// The page's text.
+    pub(crate) page: Arc<[u8; PAGE]>,
+    /// Where the region is entered.
+    pub(crate) offset: u16,
+    pub(crate) mode: Mode,
+    pub(crate) model: Arc<Model>,
+}
+
 /// One instruction of a plan.
 pub(crate) struct Item {
     pub(crate) record: Decoded,
-    pub(crate) address: u64,
+    /// In the page.
+    pub(crate) offset: i64,
     pub(crate) survey: Survey,
     /// Code is emitted for it; else its handler is called.
     pub(crate) emits: bool,
@@ -25,9 +42,10 @@ pub(crate) struct Item {
 /// A region to be.
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
-    /// Virtual address of the page.
-    pub(crate) base: u64,
+    /// In the order of their offsets.
     pub(crate) items: Vec<Item>,
+    /// Number of the item where the region is entered.
+    pub(crate) entry: usize,
     /// General registers that emitted code uses.
     pub(crate) used: Set,
     /// Those of which more than bits 32-63 matter.
@@ -36,44 +54,73 @@ pub(crate) struct Plan {
     pub(crate) sets_cc: bool,
 }
 
-const PAGE: usize = 4096;
-
 impl Plan {
-    /// Plans a region of at most `limit` instructions from `address` on, which is in the CPU's current code page. A region
-    /// without instructions means that there is nothing to compile.
-    pub(crate) fn new(cpu: &mut Cpu, address: u64, mode: Mode, limit: usize) -> Plan {
-        let base = address & !(PAGE as u64 - 1);
-        let page = *cpu.code_text();
-        let mut plan =
-            Plan { mode, base, items: Vec::new(), used: Set::default(), full: Set::default(), sets_cc: false };
-        let mut offset = (address - base) as usize;
-        while plan.items.len() < limit && offset < PAGE {
-            let length = usize::from(instruction_length(page[offset]));
-            let Some(bytes) = page.get(offset..offset + length) else { break };
-            let mut text = [0; 8];
-            text[..length].copy_from_slice(bytes);
-            let Some(item) = Item::new(cpu, mode, base, offset as u16, u64::from_be_bytes(text)) else { break };
-            let ends = item.survey.ends || (DISPATCH.ends_run)(&item.record.operands);
-            plan.items.push(item);
-            offset += length;
-            let next = base + offset as u64;
-            if ends && !plan.items.iter().any(|i| i.survey.target == Some(next)) {
-                break;
+    /// Plans a region of at most `limit` instructions: those reached from the entry by going on or by relative branches
+    /// within the page, nearer ones first. A region without instructions means that there is nothing to compile.
+    pub(crate) fn new(source: &Source, limit: usize) -> Plan {
+        let mut found = BTreeMap::new();
+        let mut starts = VecDeque::from([i64::from(source.offset)]);
+        while let Some(start) = starts.pop_front() {
+            let mut offset = start;
+            while found.len() < limit && !found.contains_key(&offset) {
+                let Some(item) = Item::new(source, offset) else { break };
+                let ends = item.survey.ends || (DISPATCH.ends_run)(&item.record.operands);
+                let next = item.next();
+                starts.extend(item.survey.target.filter(|t| (0..PAGE as i64).contains(t)));
+                found.insert(offset, item);
+                if ends {
+                    break;
+                }
+                offset = next;
             }
         }
+        let items: Vec<Item> = found.into_values().collect();
+        let mut plan = Plan {
+            mode: source.mode,
+            items,
+            entry: 0,
+            used: Set::default(),
+            full: Set::default(),
+            sets_cc: false,
+        };
+        plan.entry = plan.index_of(i64::from(source.offset)).unwrap_or(0);
         plan.connect();
         plan
     }
 
-    /// Number of the instruction at `address`.
-    pub(crate) fn index_of(&self, address: u64) -> Option<usize> {
-        self.items.binary_search_by_key(&address, |i| i.address).ok()
+    /// Number of the instruction at `offset`.
+    pub(crate) fn index_of(&self, offset: i64) -> Option<usize> {
+        self.items.binary_search_by_key(&offset, |i| i.offset).ok()
+    }
+
+    /// The pieces of the page that the region was made from: where they start and end.
+    pub(crate) fn text(&self) -> Vec<(usize, usize)> {
+        let mut pieces: Vec<(usize, usize)> = Vec::new();
+        for i in &self.items {
+            let (start, end) = (i.offset as usize, i.next() as usize);
+            match pieces.last_mut() {
+                Some(last) if last.1 >= start => last.1 = end.max(last.1),
+                _ => pieces.push((start, end)),
+            }
+        }
+        pieces
     }
 
     fn connect(&mut self) {
         let targets: Vec<_> = self.items.iter().map(|i| i.survey.target.and_then(|t| self.index_of(t))).collect();
-        for target in targets.iter().flatten() {
-            self.items[*target].leader = true;
+        let next: Vec<_> =
+            self.items.iter().map(|i| if i.survey.ends { None } else { self.index_of(i.next()) }).collect();
+        for (n, target) in targets.iter().enumerate() {
+            if let Some(target) = target {
+                self.items[*target].leader = true;
+            }
+            // Code is emitted in order, beginning at the entry: what goes on there or into the middle of what was emitted
+            // needs a branch.
+            if let Some(next) = next[n]
+                && (next == self.entry || next != n + 1)
+            {
+                self.items[next].leader = true;
+            }
         }
         for i in &self.items {
             self.used = self.used.union(i.survey.used);
@@ -84,11 +131,10 @@ impl Plan {
         let mut changed = true;
         while changed {
             changed = false;
-            for (n, target) in targets.iter().enumerate() {
+            for n in 0..self.items.len() {
                 let i = &self.items[n];
                 let after = if i.emits { i.dirty.union(i.survey.written) } else { Set::default() };
-                let next = (!i.survey.ends).then_some(n + 1);
-                for to in [next, *target].into_iter().flatten() {
+                for to in [next[n], targets[n]].into_iter().flatten() {
                     let Some(to) = self.items.get_mut(to) else { continue };
                     let dirty = to.dirty.union(after);
                     changed |= dirty != to.dirty;
@@ -100,21 +146,30 @@ impl Plan {
 }
 
 impl Item {
-    /// The instruction with `text`; `None` when it is none, or is certain to raise an exception.
-    fn new(cpu: &mut Cpu, mode: Mode, base: u64, offset: u16, text: u64) -> Option<Item> {
-        let op = decode(text).filter(|op| cpu.model.has_instruction(*op) && semantics::is_implemented(*op))?;
-        let operands: Operands = extract(op, text, offset);
-        let record = Decoded { handler: cpu.decode_text(text).handler, operands };
-        let mut survey = Survey::new(mode, base);
+    /// The instruction at `offset`; `None` when it is none, is not all in the page, or is certain to raise an exception.
+    fn new(source: &Source, offset: i64) -> Option<Item> {
+        let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
+        let length = usize::from(instruction_length(*source.page.get(at)?));
+        let mut text = [0; 8];
+        text[..length].copy_from_slice(source.page.get(at..at + length)?);
+        let text = u64::from_be_bytes(text);
+        let op = decode(text).filter(|op| source.model.has_instruction(*op) && semantics::is_implemented(*op))?;
+        let operands: Operands = extract(op, text, at as u16);
+        let record = Decoded { handler: (DISPATCH.handler)(&source.model, &operands), operands };
+        let mut survey = Survey::new(source.mode);
         let mut emits = false;
         if let Some(f) = semantics::simple::<Survey>(op) {
             f(&mut survey, &operands).ok()?;
             emits = !survey.declined;
         }
         if !emits {
-            survey = Survey::new(mode, base);
+            survey = Survey::new(source.mode);
         }
-        let address = base + u64::from(offset);
-        Some(Item { record, address, survey, emits, leader: false, dirty: Set::default() })
+        Some(Item { record, offset, survey, emits, leader: false, dirty: Set::default() })
+    }
+
+    /// Offset of the next sequential instruction.
+    pub(crate) fn next(&self) -> i64 {
+        self.offset + i64::from(self.record.operands.length())
     }
 }

@@ -13,8 +13,6 @@ use crate::registers::Set;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Survey {
     mode: Mode,
-    /// Virtual address of the page.
-    base: u64,
     /// General registers of which anything is read or written.
     pub(crate) used: Set,
     /// Those written.
@@ -22,8 +20,8 @@ pub(crate) struct Survey {
     /// Those of which bits 0-31 are read or written.
     pub(crate) full: Set,
     pub(crate) sets_cc: bool,
-    /// Target of a relative branch that may be taken.
-    pub(crate) target: Option<u64>,
+    /// Target of a relative branch that may be taken, counted from the start of the page.
+    pub(crate) target: Option<i64>,
     /// A branch that is always taken.
     pub(crate) ends: bool,
     /// The emitter cannot do it.
@@ -33,10 +31,9 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    pub(crate) fn new(mode: Mode, base: u64) -> Survey {
+    pub(crate) fn new(mode: Mode) -> Survey {
         Survey {
             mode,
-            base,
             used: Set::default(),
             written: Set::default(),
             full: Set::default(),
@@ -295,7 +292,7 @@ impl Machine for Survey {
     fn branch_relative_if(&mut self, c: Option<bool>, o: &Operands) -> Result<(), Exit> {
         self.ends = c == Some(true);
         if c != Some(false) {
-            self.target = Some(relative_target(self.mode, self.base, o));
+            self.target = Some(relative_target(o));
         }
         self.may_exit()
     }
@@ -367,9 +364,9 @@ fn emits_vector(op: VectorOp) -> bool {
     )
 }
 
-/// Where a relative branch of a region goes.
-pub(crate) fn relative_target(mode: Mode, base: u64, o: &Operands) -> u64 {
-    base.wrapping_add(u64::from(o.page_offset())).wrapping_add(o.relative() as u64) & mode.address_mask()
+/// What a relative operand of a region names, counted from the start of the page.
+pub(crate) fn relative_target(o: &Operands) -> i64 {
+    i64::from(o.page_offset()) + o.relative()
 }
 
 #[cfg(test)]
@@ -385,7 +382,7 @@ mod tests {
         let (mut emitted, mut declined) = (0, Vec::new());
         for row in ROWS {
             let Some(f) = semantics::simple::<Survey>(row.op) else { continue };
-            let mut survey = Survey::new(mode, 0x1000);
+            let mut survey = Survey::new(mode);
             let certain = f(&mut survey, &extract(row.op, row.op.text(), 0)).is_err();
             if survey.declined && !certain { declined.push(row.mnemonic) } else { emitted += 1 }
         }
@@ -396,7 +393,7 @@ mod tests {
     #[test]
     fn what_is_stored_after_a_fetch_is_not_done_twice() {
         let mode = Mode::of_bits(0x1_8000_0000, 0x6_00E0);
-        let mut survey = Survey::new(mode, 0x1000);
+        let mut survey = Survey::new(mode);
         let ea = Ea { address: (), ar: 0 };
         survey.load::<u32>(ea).unwrap();
         survey.store::<u32>(ea, ()).unwrap();

@@ -1,0 +1,421 @@
+//! The translations of one machine, shared by its CPUs, and the thread that makes them.
+//! Source: docs/engine-pattern.md, tiers; the figures for thresholds are there.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use rustc_hash::FxBuildHasher;
+use softsie_cpu::Decoded;
+
+use crate::arena::Arena;
+use crate::compiler::{Compiler, Error, Optimization};
+use crate::frame::THUNKS;
+use crate::mode::Mode;
+use crate::region::{PAGE, Plan, Source};
+
+/// How translations are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What the compiler does.
+    pub optimization: Optimization,
+    /// How often the target of a branch is reached before it is compiled.
+    pub threshold: u16,
+    /// Compile on a thread of its own while the interpreter goes on; else at once.
+    pub background: bool,
+    /// Largest number of instructions in a region: beyond some 64 compile time grows faster than what is gained.
+    pub limit: usize,
+    /// Bytes of code kept. When they are used up all code is forgotten.
+    pub code: usize,
+}
+
+impl Options {
+    /// For running guests.
+    pub const USUAL: Options = Options {
+        optimization: Optimization::None,
+        threshold: 300,
+        background: true,
+        limit: 64,
+        code: 32 << 20,
+    };
+    /// Everything is compiled at its first visit: for tests.
+    pub const EAGER: Options = Options { threshold: 0, background: false, ..Options::USUAL };
+}
+
+/// What was translated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Translated {
+    /// Regions compiled.
+    pub regions: u64,
+    /// Instructions in them, each region's counted by itself.
+    pub instructions: u64,
+    /// Of those, calls of handlers.
+    pub calls: u64,
+    /// Bytes of host code.
+    pub bytes: u64,
+    /// Time spent planning and compiling.
+    pub time: Duration,
+    /// Times that all code was forgotten.
+    pub generations: u64,
+}
+
+/// Which code a region is made from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) absolute: u64,
+    pub(crate) offset: u16,
+    pub(crate) mode: Mode,
+}
+
+/// Code to enter and the instructions it refers to. Both live as long as their generation.
+#[derive(Clone, Copy)]
+pub(crate) struct Region {
+    pub(crate) code: *const u8,
+    pub(crate) records: *const Decoded,
+}
+
+/// What became of a request.
+enum State {
+    Pending(Arc<[u8; PAGE]>),
+    Done(Region),
+    /// There is nothing to compile.
+    Nothing,
+}
+
+/// One text that was seen at a place, and its translation.
+struct Known {
+    /// Offsets in the page and the bytes there that the translation depends on.
+    text: Vec<(usize, Box<[u8]>)>,
+    state: State,
+}
+
+impl Known {
+    fn is_of(&self, page: &[u8; PAGE]) -> bool {
+        match &self.state {
+            State::Pending(copy) => **copy == *page,
+            _ => self.text.iter().all(|(at, bytes)| page.get(*at..*at + bytes.len()) == Some(bytes)),
+        }
+    }
+}
+
+/// What a look-up finds.
+pub(crate) enum Found {
+    Region(Region),
+    /// There is nothing to compile.
+    Nothing,
+    /// It was asked for.
+    Pending,
+    /// Only translations of other texts.
+    Others,
+    Unknown,
+}
+
+/// Texts kept for one place. Code that changes more often begins anew.
+const VARIANTS: usize = 8;
+
+/// Code that lives and dies together.
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    arena: Mutex<Arena>,
+    known: RwLock<HashMap<Key, Vec<Known>, FxBuildHasher>>,
+    /// The instructions of regions, which their code refers to.
+    records: Mutex<Vec<Box<[Decoded]>>>,
+    pub(crate) bridges: [usize; THUNKS],
+    pub(crate) chain: usize,
+    pub(crate) enter: *const u8,
+}
+
+// SAFETY: the pointers are to executable memory and records that the generation owns and never changes once published.
+unsafe impl Send for Generation {}
+// SAFETY: as above; what changes is behind locks.
+unsafe impl Sync for Generation {}
+
+impl Generation {
+    fn new(number: u64, size: usize, compiler: &mut Compiler) -> Result<Generation, Error> {
+        let mut arena = Arena::new(size)?;
+        let full = || Error::Compile("no room for bridges".to_owned());
+        let mut bridges = [0; THUNKS];
+        for (thunk, bridge) in bridges.iter_mut().enumerate() {
+            *bridge = arena.add(compiler.compile_bridge(thunk)?).ok_or_else(full)?.expose_provenance();
+        }
+        let chain = arena.add(compiler.compile_chain()?).ok_or_else(full)?.expose_provenance();
+        let enter = arena.add(compiler.compile_enter()?).ok_or_else(full)?;
+        Ok(Generation {
+            number,
+            arena: Mutex::new(arena),
+            known: RwLock::default(),
+            records: Mutex::default(),
+            bridges,
+            chain,
+            enter,
+        })
+    }
+
+    /// The translation of `page`'s text at `key`.
+    pub(crate) fn find(&self, key: Key, page: &[u8; PAGE]) -> Found {
+        let known = self.known.read();
+        let Some(all) = known.get(&key) else { return Found::Unknown };
+        match all.iter().find(|k| k.is_of(page)).map(|k| &k.state) {
+            Some(State::Done(region)) => Found::Region(*region),
+            Some(State::Nothing) => Found::Nothing,
+            Some(State::Pending(_)) => Found::Pending,
+            None if all.is_empty() => Found::Unknown,
+            None => Found::Others,
+        }
+    }
+
+    /// Notes `entry` in place of the request for `asked`.
+    fn note(&self, key: Key, asked: Option<&Arc<[u8; PAGE]>>, entry: Known) {
+        let mut known = self.known.write();
+        let all = known.entry(key).or_default();
+        all.retain(|k| !matches!((&k.state, asked), (State::Pending(p), Some(asked)) if Arc::ptr_eq(p, asked)));
+        if all.len() >= VARIANTS {
+            all.clear();
+        }
+        all.push(entry);
+    }
+
+    /// Bytes of code.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.lock().used()
+    }
+}
+
+struct Queue {
+    waiting: VecDeque<(u64, Source)>,
+    thread: bool,
+    closed: bool,
+}
+
+struct Inner {
+    options: Options,
+    current: RwLock<Arc<Generation>>,
+    /// Number of the current generation.
+    generation: AtomicU64,
+    /// Counts published translations.
+    published: AtomicU64,
+    compiler: Mutex<Compiler>,
+    translated: Mutex<Translated>,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+/// Makes and keeps the translations of one machine.
+pub struct Translator(Arc<Inner>);
+
+impl Translator {
+    /// A translator without translations.
+    ///
+    /// # Errors
+    /// The host has no code generator or no executable memory.
+    pub fn new(options: Options) -> Result<Translator, Error> {
+        let mut compiler = Compiler::new(options.optimization)?;
+        let generation = Generation::new(1, options.code, &mut compiler)?;
+        Ok(Translator(Arc::new(Inner {
+            options,
+            current: RwLock::new(Arc::new(generation)),
+            generation: AtomicU64::new(1),
+            published: AtomicU64::new(0),
+            compiler: Mutex::new(compiler),
+            translated: Mutex::default(),
+            queue: Mutex::new(Queue { waiting: VecDeque::new(), thread: false, closed: false }),
+            wake: Condvar::new(),
+        })))
+    }
+
+    /// How translations are made.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What was translated so far.
+    pub fn translated(&self) -> Translated {
+        *self.0.translated.lock()
+    }
+
+    /// Bytes of code at present.
+    pub fn code_size(&self) -> usize {
+        self.current().size()
+    }
+
+    /// Regions asked for and not compiled yet.
+    pub fn waiting(&self) -> usize {
+        self.0.queue.lock().waiting.len()
+    }
+
+    pub(crate) fn current(&self) -> Arc<Generation> {
+        self.0.current.read().clone()
+    }
+
+    /// Number of the current generation: when it is another than that of the code one has, this code is to be given up.
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Relaxed)
+    }
+
+    /// Grows whenever there is a new translation.
+    #[inline(always)]
+    pub(crate) fn published(&self) -> u64 {
+        self.0.published.load(Ordering::Acquire)
+    }
+
+    /// Forgets all translations.
+    pub(crate) fn forget(&self) {
+        let mut compiler = self.0.compiler.lock();
+        // A failure leaves the old code, which is right as well.
+        let _ = self.0.renew(&mut compiler);
+    }
+
+    /// Has the region made, now or soon.
+    pub(crate) fn request(&self, generation: &Generation, absolute: u64, source: Source) {
+        if self.0.options.background && self.start() {
+            let key = Key { absolute, offset: source.offset, mode: source.mode };
+            let entry = Known { text: Vec::new(), state: State::Pending(source.page.clone()) };
+            generation.note(key, None, entry);
+            self.0.queue.lock().waiting.push_back((absolute, source));
+            self.0.wake.notify_one();
+        } else {
+            let mut compiler = self.0.compiler.lock();
+            self.0.make(&mut compiler, absolute, &source);
+        }
+    }
+
+    /// Starts the thread if there is none; whether there is one then.
+    fn start(&self) -> bool {
+        let mut queue = self.0.queue.lock();
+        if !queue.thread {
+            let inner = self.0.clone();
+            let spawn = || std::thread::Builder::new().name("softsie-compile".to_owned()).spawn(move || inner.work());
+            queue.thread = without_signals(spawn).is_ok();
+        }
+        queue.thread
+    }
+
+    /// The region as text: its instructions, the compiler's input and output.
+    ///
+    /// # Errors
+    /// There is nothing to compile.
+    pub(crate) fn listing(&self, source: &Source) -> Result<Listing, Error> {
+        let mut compiler = self.0.compiler.lock();
+        let plan = Plan::new(source, self.0.options.limit);
+        if plan.items.is_empty() {
+            return Err(Error::Compile("there is no instruction".to_owned()));
+        }
+        let instructions = plan.items.iter().map(|i| i.record.operands.op().mnemonic()).collect();
+        let ir = compiler.ir(&plan)?;
+        let code = compiler.compile(&plan)?.to_vec();
+        Ok(Listing { instructions, ir, code })
+    }
+}
+
+/// A region as text.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Mnemonics of its instructions.
+    pub instructions: Vec<&'static str>,
+    /// Cranelift IR before optimisation.
+    pub ir: String,
+    /// Host code.
+    pub code: Vec<u8>,
+}
+
+impl Drop for Translator {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock();
+        queue.closed = true;
+        queue.waiting.clear();
+        self.0.wake.notify_all();
+    }
+}
+
+impl Inner {
+    /// The thread.
+    fn work(&self) {
+        loop {
+            let (absolute, source) = {
+                let mut queue = self.queue.lock();
+                loop {
+                    if queue.closed {
+                        return;
+                    }
+                    if let Some(next) = queue.waiting.pop_front() {
+                        break next;
+                    }
+                    self.wake.wait(&mut queue);
+                }
+            };
+            self.make(&mut self.compiler.lock(), absolute, &source);
+        }
+    }
+
+    /// Makes one region and publishes it.
+    fn make(&self, compiler: &mut Compiler, absolute: u64, source: &Source) {
+        let started = Instant::now();
+        let key = Key { absolute, offset: source.offset, mode: source.mode };
+        let plan = Plan::new(source, self.options.limit);
+        let region = if plan.items.is_empty() { None } else { self.compile(compiler, &plan) };
+        let pieces = match region {
+            Some(_) => plan.text(),
+            // Nothing: as long as the first instruction stays what it is.
+            None => vec![(usize::from(source.offset), (usize::from(source.offset) + 6).min(PAGE))],
+        };
+        let text = pieces.into_iter().map(|(start, end)| (start, Box::from(&source.page[start..end]))).collect();
+        let state = region.map_or(State::Nothing, State::Done);
+        self.current.read().note(key, Some(&source.page), Known { text, state });
+        self.published.fetch_add(1, Ordering::Release);
+        self.translated.lock().time += started.elapsed();
+    }
+
+    fn compile(&self, compiler: &mut Compiler, plan: &Plan) -> Option<Region> {
+        // What the compiler refuses is interpreted.
+        let code = compiler.compile(plan).ok()?;
+        let length = code.len();
+        let mut generation = self.current.read().clone();
+        let first = generation.arena.lock().add(code);
+        let code = match first {
+            Some(code) => code,
+            None => {
+                generation = self.renew(compiler).ok()?;
+                let code = compiler.compile(plan).ok()?;
+                let second = generation.arena.lock().add(code);
+                second?
+            }
+        };
+        let records: Box<[Decoded]> = plan.items.iter().map(|i| i.record).collect();
+        let region = Region { code, records: records.as_ptr() };
+        generation.records.lock().push(records);
+        let mut translated = self.translated.lock();
+        translated.regions += 1;
+        translated.instructions += plan.items.len() as u64;
+        translated.calls += plan.items.iter().filter(|i| !i.emits).count() as u64;
+        translated.bytes += length as u64;
+        Some(region)
+    }
+
+    /// Begins a new generation; the old one is freed when the last CPU has given it up.
+    fn renew(&self, compiler: &mut Compiler) -> Result<Arc<Generation>, Error> {
+        let number = self.generation.load(Ordering::Relaxed) + 1;
+        let new = Arc::new(Generation::new(number, self.options.code, compiler)?);
+        *self.current.write() = new.clone();
+        self.generation.store(number, Ordering::Release);
+        self.translated.lock().generations += 1;
+        Ok(new)
+    }
+}
+
+/// Runs `f` with all signals blocked, so that a thread it starts never runs the client's handlers.
+fn without_signals<T>(f: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are valid for the calls, which change this thread's mask only; the old mask is put back.
+    unsafe {
+        let (mut all, mut old) = (std::mem::zeroed::<libc::sigset_t>(), std::mem::zeroed::<libc::sigset_t>());
+        libc::sigfillset(&raw mut all);
+        let masked = libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old) == 0;
+        let result = f();
+        if masked {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut());
+        }
+        result
+    }
+}
