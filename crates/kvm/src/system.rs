@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use softsie_cpu::FacilityList;
+use softsie_sie::Translation;
 
 use crate::abi::{KVM_API_VERSION, VCPU_MMAP_SIZE};
 use crate::capability;
@@ -13,6 +14,7 @@ use crate::{Errno, Result, Vm};
 #[derive(Debug)]
 pub struct System {
     facilities: FacilityList,
+    translation: Option<Translation>,
 }
 
 impl Default for System {
@@ -29,7 +31,12 @@ impl System {
 
     /// Opens the interface over a CPU with these facilities.
     pub fn with_facilities(facilities: FacilityList) -> Self {
-        Self { facilities }
+        Self { facilities, translation: Some(Translation::USUAL) }
+    }
+
+    /// Sets how the hot code of guests is translated; `None`: the interpreter executes all. No part of the KVM interface.
+    pub fn set_translation(&mut self, translation: Option<Translation>) {
+        self.translation = translation;
     }
 
     /// KVM_GET_API_VERSION.
@@ -57,6 +64,6 @@ impl System {
         if vm_type != 0 {
             return Err(Errno::EINVAL);
         }
-        Ok(Arc::new(Vm::new(&self.facilities)))
+        Ok(Arc::new(Vm::new(&self.facilities, self.translation)))
     }
 }

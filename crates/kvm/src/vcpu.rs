@@ -34,7 +34,14 @@ impl Vcpu {
     pub(crate) fn new(vm: Arc<Vm>, id: u16) -> Result<Self> {
         let page = RunPage::new()?;
         let model = vm.model.read().clone();
-        let sie = Sie::new(vm.storage.clone(), model.cpu(), id, vm.cluster.clone(), vm.timers.clone());
+        let sie = Sie::new(
+            vm.storage.clone(),
+            model.cpu(),
+            id,
+            vm.cluster.clone(),
+            vm.timers.clone(),
+            vm.translator.clone(),
+        );
         let sd = StateDescription::new();
         let mut flags = CpuFlags::ZARCH | CpuFlags::SM | CpuFlags::STOPPED;
         if model.has(78) {
@@ -109,6 +116,11 @@ impl Vcpu {
     /// The CPU's counters: instructions, TLB misses, and so on. Waits for a run in progress to end.
     pub fn cpu_statistics(&self) -> softsie_cpu::Statistics {
         self.sie.lock().cpu.statistics
+    }
+
+    /// What the engine for hot code has done for this vCPU. Waits for a run in progress to end.
+    pub fn engine_counters(&self) -> softsie_sie::EngineCounters {
+        self.sie.lock().engine_counters()
     }
 
     /// Traces the vCPU's instructions from its next run on, or stops tracing. No part of the KVM interface.

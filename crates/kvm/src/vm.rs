@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use softsie_cpu::{Cluster, EXTENDED_TOD_MASK, FacilityList, Request, TimerService, TodClock};
 use softsie_mem::Storage;
-use softsie_sie::{CpuFlags, InterceptionControls};
+use softsie_sie::{CpuFlags, InterceptionControls, Translated, Translation, Translator};
 
 use crate::abi::*;
 use crate::interrupt::{Floating, FloatingIrq, LocalIrq, Pending};
@@ -21,6 +21,7 @@ pub struct Vm {
     pub(crate) storage: Arc<Storage>,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) timers: Arc<TimerService>,
+    pub(crate) translator: Option<Arc<Translator>>,
     pub(crate) floating: Floating,
     pub(crate) model: RwLock<CpuModel>,
     cpus: RwLock<Vec<Arc<Peer>>>,
@@ -57,12 +58,15 @@ impl core::fmt::Debug for Vm {
 }
 
 impl Vm {
-    pub(crate) fn new(host: &FacilityList) -> Self {
+    pub(crate) fn new(host: &FacilityList, translation: Option<Translation>) -> Self {
+        // A host on which code cannot be made still has the interpreter.
+        let translator = translation.and_then(|options| Translator::new(options).ok());
         Self {
             host: host.clone(),
             storage: Arc::new(Storage::new()),
             cluster: Arc::new(Cluster::new()),
             timers: Arc::new(TimerService::new()),
+            translator: translator.map(Arc::new),
             floating: Floating::default(),
             model: RwLock::new(CpuModel::new(host)),
             cpus: RwLock::default(),
@@ -78,6 +82,11 @@ impl Vm {
             irqchip: AtomicBool::new(false),
             flic: AtomicBool::new(false),
         }
+    }
+
+    /// What was translated for the VM's vCPUs. No part of the KVM interface.
+    pub fn translated(&self) -> Translated {
+        self.translator.as_ref().map(|t| t.translated()).unwrap_or_default()
     }
 
     /// KVM_CREATE_VCPU. The vCPU is stopped.

@@ -8,6 +8,7 @@ use softsie_cpu::{
     TimerService,
 };
 use softsie_exec::{DISPATCH, NoObserver, Observer, Tracer, run};
+use softsie_jit::{Engine, Translator};
 use softsie_mem::Storage;
 
 use crate::state_description::{CpuFlags, InterceptionControls, StateDescription, icpt, icptstatus};
@@ -61,23 +62,33 @@ impl Kicker {
 pub struct Sie {
     /// The CPU.
     pub cpu: Cpu,
-    /// Sees every instruction when there is one.
+    /// Sees every instruction when there is one; then the interpreter executes all.
     pub tracer: Option<Tracer>,
+    /// Executes what is hot.
+    engine: Option<Engine>,
 }
 
 /// Validity interception: the prefix area is not in storage.
 const VALIDITY_PREFIX: u32 = 0x0037 << 16;
 
 impl Sie {
-    /// A CPU over `storage`. CPUs of one machine share `cluster` and `timers`.
+    /// A CPU over `storage`. CPUs of one machine share `cluster`, `timers` and `translator`; without one the interpreter
+    /// executes all.
     pub fn new(
         storage: Arc<Storage>,
         model: Arc<Model>,
         cpu_address: u16,
         cluster: Arc<Cluster>,
         timers: Arc<TimerService>,
+        translator: Option<Arc<Translator>>,
     ) -> Sie {
-        Sie { cpu: Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH), tracer: None }
+        let cpu = Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH);
+        Sie { cpu, tracer: None, engine: translator.map(Engine::of) }
+    }
+
+    /// What the engine has done, if there is one.
+    pub fn engine_counters(&self) -> softsie_jit::Counters {
+        self.engine.as_ref().map(Engine::counters).unwrap_or_default()
     }
 
     /// A handle that makes the CPU leave.
@@ -94,7 +105,10 @@ impl Sie {
     /// Runs the CPU until an interception or a request of the host.
     pub fn run(&mut self, sd: &StateDescription) -> Leave {
         match self.tracer.take() {
-            None => self.run_observed(sd, &mut NoObserver),
+            None => self.run_by(sd, |cpu, engine| match engine {
+                Some(engine) => engine.run(cpu),
+                None => run(cpu, &mut NoObserver),
+            }),
             Some(mut tracer) => {
                 let leave = self.run_observed(sd, &mut tracer);
                 self.tracer = Some(tracer);
@@ -105,6 +119,14 @@ impl Sie {
 
     /// As [`Sie::run`], showing every instruction to `observer`.
     pub fn run_observed<O: Observer>(&mut self, sd: &StateDescription, observer: &mut O) -> Leave {
+        self.run_by(sd, |cpu, _| run(cpu, observer))
+    }
+
+    fn run_by(
+        &mut self,
+        sd: &StateDescription,
+        run: impl FnOnce(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
+    ) -> Leave {
         let flags = sd.cpu_flags();
         if flags.contains(CpuFlags::STOP_INT) {
             return intercept(sd, icpt::STOP);
@@ -127,7 +149,7 @@ impl Sie {
             operation: controls.contains(InterceptionControls::OPEREXC),
         };
         self.cpu.arm_timer();
-        let leave = run(&mut self.cpu, observer);
+        let leave = run(&mut self.cpu, self.engine.as_mut());
         self.store(sd);
         self.cpu.stop_running();
         match leave {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use softsie_vmm::{ConsoleKind, Ending, Identity, Options, TraceFilter, parse_size};
+use softsie_vmm::{ConsoleKind, Ending, Identity, Options, TraceFilter, Translation, parse_size};
 
 /// Exit status when the guest or a CPU cannot go on. Neither 1 nor 2: harnesses give those meanings of their own.
 const GUEST_FAILED: u8 = 3;
@@ -41,6 +41,9 @@ pub struct Arguments {
     /// UUID of the virtual machine, as STSI tells it
     #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
     uuid: Option<[u8; 16]>,
+    /// Translation of hot code to host code: off, on, or eager, which translates all but what runs a few times
+    #[arg(long, value_name = "WHEN", default_value = "on")]
+    jit: Jit,
     /// Print the run's counters at its end
     #[arg(long)]
     stats: bool,
@@ -53,6 +56,16 @@ pub struct Arguments {
     /// Word with which the guest announces its exit status on the console, as WORD:STATUS
     #[arg(long, value_name = "WORD", hide = true)]
     status_marker: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Jit {
+    /// The interpreter executes everything
+    Off,
+    /// What runs some hundred times is translated
+    On,
+    /// What runs a few times is translated
+    Eager,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -97,6 +110,11 @@ impl Arguments {
             status_marker: self.status_marker.clone(),
             trace: self.trace.clone().zip(self.trace_to.clone()),
             counters: self.stats,
+            translation: match self.jit {
+                Jit::Off => None,
+                Jit::On => Some(Translation::USUAL),
+                Jit::Eager => Some(Translation { threshold: 2, ..Translation::USUAL }),
+            },
             identity: Identity { name: self.name.clone(), uuid: self.uuid },
         }
     }

@@ -16,6 +16,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     let (mut codes, mut instructions, mut sigp, mut exits) = (Tally::new(), Tally::new(), Tally::new(), Tally::new());
     let mut sum = softsie_kvm::CpuStatistics::default();
     let (mut entries, mut deliveries, mut sleeps) = (0, 0, 0);
+    let mut engine = softsie_kvm::EngineCounters::default();
     for cpu in &machine.cpus {
         let own = cpu.vcpu().cpu_statistics();
         sum.instructions += own.instructions;
@@ -26,6 +27,11 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         sum.decoded_runs += own.decoded_runs;
         sum.code_stores += own.code_stores;
         sum.program_interruptions += own.program_interruptions;
+        let hot = cpu.vcpu().engine_counters();
+        engine.entries += hot.entries;
+        engine.instructions += hot.instructions;
+        engine.interpreted += hot.interpreted;
+        engine.searches += hot.searches;
         let statistics = cpu.vcpu().statistics();
         entries += statistics.entries.get();
         deliveries += statistics.deliveries.get();
@@ -48,6 +54,19 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     rows.push(("interruptions delivered by KVM", deliveries));
     rows.push(("entries into interpretive execution", entries));
     rows.push(("waits", sleeps));
+    let translated = machine.vm.translated();
+    if translated.regions != 0 {
+        rows.push(("instructions executed as host code", engine.instructions));
+        rows.push(("entries into host code", engine.entries));
+        rows.push(("instructions that host code left to the interpreter", engine.interpreted));
+        rows.push(("searches for translations", engine.searches));
+        rows.push(("regions translated", translated.regions));
+        rows.push(("instructions in them", translated.instructions));
+        rows.push(("of those, calls of the interpreter's functions", translated.calls));
+        rows.push(("bytes of host code", translated.bytes));
+        rows.push(("microseconds of translating", translated.time.as_micros() as u64));
+        rows.push(("times that all host code was forgotten", translated.generations));
+    }
     let mut text = format!(
         "{:.3} s, {:.1} million instructions per second\n",
         elapsed.as_secs_f64(),

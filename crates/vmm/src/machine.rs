@@ -14,7 +14,7 @@ use softsie_kvm::abi::{
     KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
     kvm_userspace_memory_region,
 };
-use softsie_kvm::{Errno, System, Vm};
+use softsie_kvm::{Errno, System, Translation, Vm};
 
 use crate::console::Console;
 use crate::cpu::{Control, Cpu, Reset, State};
@@ -61,12 +61,13 @@ pub(crate) struct Parts {
     pub(crate) cpu_model: Option<String>,
     pub(crate) console_kind: ConsoleKind,
     pub(crate) identity: Identity,
+    pub(crate) translation: Option<Translation>,
 }
 
 /// A running machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    vm: Arc<Vm>,
+    pub(crate) vm: Arc<Vm>,
     pub(crate) cpus: Vec<Cpu>,
     pub(crate) max_cpus: u16,
     pub(crate) sclp: Mutex<Sclp>,
@@ -112,7 +113,8 @@ impl Machine {
     pub(crate) fn new(parts: Parts, console: Arc<Console>) -> Result<Self> {
         let storage = Storage::new(parts.storage)?;
         parts.program.load(&storage)?;
-        let system = System::new();
+        let mut system = System::new();
+        system.set_translation(parts.translation);
         let vm = system.create_vm(0).named("KVM_CREATE_VM")?;
         for cap in [KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_VECTOR_REGISTERS, KVM_CAP_S390_USER_STSI] {
             // A machine without one of these has fewer features; nothing here depends on them.

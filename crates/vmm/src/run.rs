@@ -8,6 +8,8 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use softsie_kvm::Translation;
+
 use crate::console::Console;
 use crate::load::Program;
 use crate::machine::{Ending, Identity, Machine, Parts};
@@ -46,6 +48,8 @@ pub struct Options {
     pub trace: Option<(TraceFilter, PathBuf)>,
     /// Whether to report the counters.
     pub counters: bool,
+    /// How hot code is translated; without, the interpreter executes all.
+    pub translation: Option<Translation>,
 }
 
 /// What came of a run.
@@ -109,6 +113,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             cpu_model: options.cpu_model.clone(),
             console_kind: options.console_kind(),
             identity: options.identity.clone(),
+            translation: options.translation,
         },
         Arc::clone(&console),
     )?);
@@ -178,6 +183,7 @@ mod tests {
             identity: Identity::default(),
             trace: None,
             counters: false,
+            translation: None,
         }
     }
 
