@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use softsie_cpu::{Lowcore, ProgramCode, Psw};
 use softsie_exec::{Leave, NoObserver, run, step as interpret};
 use softsie_isa::assemble;
-use softsie_jit::{Engine, Optimization, Options, Translator};
+use softsie_jit::{Engine, Optimization, Options, Style, Translator};
 use softsie_tests::{Bare, Case, Step, build_tables, check_with, parse};
 
-fn engine() -> Engine {
-    Engine::new(Optimization::None).unwrap()
+fn engine(style: Style, optimization: Optimization, limit: usize) -> Engine {
+    Engine::of(Arc::new(Translator::new(Options { style, optimization, limit, ..Options::EAGER }).unwrap()))
 }
 
 /// Executes one instruction by the engine.
@@ -60,7 +60,12 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_case_holds_in_emitted_code() {
-    let mut engine = Engine::of(Arc::new(Translator::new(Options { limit: 1, ..Options::EAGER }).unwrap()));
+    for style in [Style::Quick, Style::Best] {
+        every_case_holds(engine(style, Optimization::None, 1));
+    }
+}
+
+fn every_case_holds(mut engine: Engine) {
     let cases = cases();
     let mut wrong = Vec::new();
     for case in &cases {
@@ -353,7 +358,8 @@ proptest! {
             mask |= 1 << 58;
         }
         let optimization = if choices & 0x80 != 0 { Optimization::Speed } else { Optimization::None };
-        let mut engine = Engine::new(optimization).unwrap();
+        let style = if choices & 0x40 != 0 { Style::Quick } else { Style::Best };
+        let mut engine = engine(style, optimization, 64);
         if let Err(e) = compare(&mut engine, &text, &registers, mask) {
             let lines: Vec<_> = body.iter().map(|b| TEMPLATES[b.0 % TEMPLATES.len()]).collect();
             prop_assert!(false, "{e}\n{lines:?}\n{:02x?}", text);
@@ -372,7 +378,7 @@ fn a_program_that_changes_its_own_text_sees_the_change() {
     .unwrap();
     let mut registers = [0; 14];
     registers[12] = 0x5100;
-    let mut engine = engine();
+    let mut engine = engine(Style::Quick, Optimization::None, 64);
     compare(&mut engine, &text, &registers, 0x1_8000_0000).unwrap();
     let end = execute(&text, &registers, 0x1_8000_0000, Some(&mut engine));
     assert_eq!(end.1[5], 5 + 10 + 15);

@@ -236,6 +236,12 @@ impl Cpu {
         unsafe { &(*self.run_page).copy }
     }
 
+    /// [`Cpu::heat`] of every halfword of the current page.
+    pub fn page_heat(&self) -> &[u16; PAGE_SIZE as usize / 2] {
+        // SAFETY: as in `code_stamp`; the notes change only with exclusive access to the CPU.
+        unsafe { &(*self.run_page).heat }
+    }
+
     /// Makes the fetch translation for the page of `address`.
     #[cold]
     fn fetch_page(&mut self, address: u64) -> Result<*mut CodePage, Exit> {

@@ -15,7 +15,7 @@ use crate::cc::Cc;
 use crate::chain::region_signature;
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
 use crate::frame::{CALL, Frame, INTERPRET, NEXT, OVERFLOW};
-use crate::region::{Item, Plan};
+use crate::region::{Item, Plan, Style};
 use crate::registers::Gpr;
 
 struct Builder<'a, 'p> {
@@ -27,6 +27,8 @@ struct Builder<'a, 'p> {
     attention: Value,
     /// Convention of the function that goes on in another region.
     chain: SigRef,
+    /// Gives an instruction to the interpreter: parameters are its offset and the number of instructions to be counted.
+    interpret: Option<Block>,
     /// Nothing reaches the current place.
     closed: bool,
 }
@@ -68,7 +70,7 @@ pub(crate) fn build(
     e.base = e.get_cpu(types::I64, layout::RUN_BASE);
     let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
     let leaders = plan.items.iter().map(|i| i.leader.then(|| e.b.create_block())).collect();
-    let mut builder = Builder { e, plan, leaders, attention, chain, closed: false };
+    let mut builder = Builder { e, plan, leaders, attention, chain, interpret: None, closed: false };
     builder.all()?;
     builder.e.b.seal_all_blocks();
     builder.e.b.finalize(isa.frontend_config());
@@ -159,6 +161,11 @@ impl Builder<'_, '_> {
 
     /// Goes on at a leader: its parameters are the registers that the region uses and the condition code.
     fn edge(&mut self, to: Block) {
+        if self.plan.style == Style::Quick {
+            self.park();
+            self.e.b.ins().jump(to, &[]);
+            return;
+        }
         let mut arguments: Vec<BlockArg> = Vec::with_capacity(19);
         for r in self.plan.used.members() {
             let v = if self.plan.full.has(r) { self.e.full(r) } else { self.e.low(r) };
@@ -173,6 +180,13 @@ impl Builder<'_, '_> {
 
     /// Begins the code of a leader.
     fn enter(&mut self, block: Block, item: &Item) {
+        self.e.place.uncounted = 0;
+        self.closed = false;
+        if self.plan.style == Style::Quick {
+            self.e.b.switch_to_block(block);
+            self.e.state = State { gr: [Gpr::default(); 16], cc: Cc::InFrame };
+            return;
+        }
         let mut gr = [Gpr::default(); 16];
         for r in self.plan.used.members() {
             let dirty = item.dirty.has(r);
@@ -191,12 +205,13 @@ impl Builder<'_, '_> {
         };
         self.e.b.switch_to_block(block);
         self.e.state = State { gr, cc };
-        self.e.place.uncounted = 0;
-        self.closed = false;
     }
 
     fn instruction(&mut self, item: &Item) -> Result<(), String> {
         let e = &mut self.e;
+        if self.plan.style == Style::Quick && item.survey.may_leave {
+            e.synchronize();
+        }
         (e.before, e.interpret, e.branch) = (e.state, None, None);
         (e.serialize, e.interlocked) = (false, false);
         if !item.emits {
@@ -303,14 +318,49 @@ impl Builder<'_, '_> {
             self.e.b.switch_to_block(exit.block);
             self.e.state = exit.state;
             self.e.place = exit.place;
-            if exit.kind == SideKind::Overflow {
-                self.e.place.uncounted += 1;
-                let index = self.e.constant(types::I64, exit.place.index as u64);
-                self.e.put_frame(index, offset_of!(Frame, record));
+            match exit.kind {
+                SideKind::Interpret => self.interpret(),
+                SideKind::Overflow => {
+                    self.e.place.uncounted += 1;
+                    let index = self.e.constant(types::I64, exit.place.index as u64);
+                    self.e.put_frame(index, offset_of!(Frame, record));
+                    let address = self.e.address_of(exit.place.offset);
+                    self.leave(OVERFLOW, address);
+                }
             }
-            let address = self.e.address_of(exit.place.offset);
-            self.leave(if exit.kind == SideKind::Overflow { OVERFLOW } else { INTERPRET }, address);
         }
+        let Some(block) = self.interpret else { return };
+        let e = &mut self.e;
+        e.b.switch_to_block(block);
+        let (offset, number) = (e.b.block_params(block)[0], e.b.block_params(block)[1]);
+        let mut address = e.b.ins().iadd(e.base, offset);
+        if e.mode.address_mask() != u64::MAX {
+            address = e.b.ins().band_imm_u(address, e.mode.address_mask() as i64);
+        }
+        e.put_cpu(address, layout::PSW_ADDRESS);
+        let before = e.get_cpu(types::I64, layout::INSTRUCTIONS);
+        let after = e.b.ins().iadd(before, number);
+        e.put_cpu(after, layout::INSTRUCTIONS);
+        let kind = e.constant(types::I64, INTERPRET);
+        e.b.ins().return_(&[kind]);
+    }
+
+    /// Gives the current instruction to the interpreter: this path's own part of it.
+    fn interpret(&mut self) {
+        let e = &mut self.e;
+        let state = e.state;
+        e.write_back(&state);
+        e.park_cc();
+        let block = *self.interpret.get_or_insert_with(|| {
+            let block = e.b.create_block();
+            e.b.set_cold_block(block);
+            e.b.append_block_param(block, types::I64);
+            e.b.append_block_param(block, types::I64);
+            block
+        });
+        let offset = e.constant(types::I64, e.place.offset as u64);
+        let number = e.constant(types::I64, e.place.uncounted);
+        e.b.ins().jump(block, &[offset.into(), number.into()]);
     }
 
     /// Goes on in the region at `address` if there is one.

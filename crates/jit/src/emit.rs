@@ -276,6 +276,15 @@ impl Emit<'_> {
         }
     }
 
+    /// Stores what the CPU lacks, and knows that it has it.
+    pub(crate) fn synchronize(&mut self) {
+        let state = self.state;
+        self.write_back(&state);
+        for g in &mut self.state.gr {
+            g.wrote_back();
+        }
+    }
+
     // Truth values.
 
     /// As a byte.

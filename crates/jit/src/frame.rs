@@ -16,7 +16,7 @@ pub(crate) const ENDED: u64 = 3;
 /// An instruction is complete and raises a fixed-point-overflow exception; the PSW's address is not up to date.
 pub(crate) const OVERFLOW: u64 = 4;
 
-/// A Rust function that regions call. Zero says "go on"; other results differ.
+/// A Rust function that regions call. What the result means differs.
 pub(crate) type Thunk = extern "C" fn(&mut Cpu, &mut Frame, u64, u64) -> u64;
 
 /// Numbers of the thunks.
@@ -31,7 +31,7 @@ pub(crate) const THUNKS: usize = 6;
 /// Everything that code needs besides the CPU, so that code contains no address of ours.
 #[repr(C)]
 pub(crate) struct Frame {
-    /// An operand on its way between code and a thunk, as a number in host order.
+    /// An operand on its way between code and a thunk.
     pub(crate) value: u128,
     /// The CPU's attention word.
     pub(crate) attention: *const u32,
@@ -101,68 +101,72 @@ fn size_and_ar(operand: u64) -> (u64, u8) {
 /// An access failed: the interpreter will find the same exception, and until then nothing is to be seen of it.
 fn failed(cpu: &mut Cpu) -> u64 {
     cpu.program = ProgramData::default();
-    INTERPRET
+    0
 }
 
+/// The host address of the frame's own operand, where code fetches or stores what a thunk has fetched or stored.
+fn own(frame: &mut Frame) -> u64 {
+    (&raw mut frame.value).expose_provenance() as u64
+}
+
+/// Fetches an operand into the frame, in storage's byte order; where it is then.
 extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
     let (size, ar) = size_and_ar(what);
     let value = match size {
         1 => cpu.load::<u8>(address, ar).map(u128::from),
-        2 => cpu.load::<u16>(address, ar).map(u128::from),
-        4 => cpu.load::<u32>(address, ar).map(u128::from),
-        8 => cpu.load::<u64>(address, ar).map(u128::from),
-        _ => cpu.load::<u128>(address, ar),
+        2 => cpu.load::<u16>(address, ar).map(|v| u128::from(v.to_be())),
+        4 => cpu.load::<u32>(address, ar).map(|v| u128::from(v.to_be())),
+        8 => cpu.load::<u64>(address, ar).map(|v| u128::from(v.to_be())),
+        _ => cpu.load::<u128>(address, ar).map(u128::to_be),
     };
     match value {
         Ok(v) => {
             frame.value = v;
-            0
+            own(frame)
         }
         Err(_) => failed(cpu),
     }
 }
 
-/// Recognises the exceptions of a store. Decoded code that the store would overwrite is dropped, but then it is left to the
-/// interpreter, because the region itself may be what has been dropped.
+/// Recognises the exceptions of a store; 0 when there is one. Decoded code that the store would overwrite is dropped, but
+/// then it is left to the interpreter, because the region itself may be what has been dropped.
 extern "C" fn probe(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64 {
     let (size, ar) = size_and_ar(what);
     let stores = cpu.statistics.code_stores;
     match cpu.probe(AddressSpace::Logical(ar), address, size, Access::Store) {
-        Ok(()) if stores == cpu.statistics.code_stores => 0,
+        Ok(()) if stores == cpu.statistics.code_stores => 1,
         _ => failed(cpu),
     }
 }
 
+/// Stores the operand in the frame, which is in storage's byte order; where code may store it once more.
 extern "C" fn store(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
-    if probe(cpu, frame, address, what) != 0 {
-        return INTERPRET;
+    if probe(cpu, frame, address, what) == 0 {
+        return 0;
     }
     let (size, ar) = size_and_ar(what);
     let v = frame.value;
     let stored = match size {
         1 => cpu.store::<u8>(address, ar, v as u8),
-        2 => cpu.store::<u16>(address, ar, v as u16),
-        4 => cpu.store::<u32>(address, ar, v as u32),
-        8 => cpu.store::<u64>(address, ar, v as u64),
-        _ => cpu.store::<u128>(address, ar, v),
+        2 => cpu.store::<u16>(address, ar, u16::from_be(v as u16)),
+        4 => cpu.store::<u32>(address, ar, u32::from_be(v as u32)),
+        8 => cpu.store::<u64>(address, ar, u64::from_be(v as u64)),
+        _ => cpu.store::<u128>(address, ar, u128::from_be(v)),
     };
-    if stored.is_ok() { 0 } else { failed(cpu) }
+    if stored.is_ok() { own(frame) } else { failed(cpu) }
 }
 
-/// Host address of a store operand within one page, for interlocked updates; it goes into `frame.value`.
-extern "C" fn host(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+/// Host address of a store operand within one page, for interlocked updates.
+extern "C" fn host(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64 {
     let (_, ar) = size_and_ar(what);
     let stores = cpu.statistics.code_stores;
     match cpu.host(AddressSpace::Logical(ar), address, Access::Store) {
-        Ok(host) if stores == cpu.statistics.code_stores => {
-            frame.value = host.as_ptr().expose_provenance() as u128;
-            0
-        }
+        Ok(host) if stores == cpu.statistics.code_stores => host.as_ptr().expose_provenance() as u64,
         _ => failed(cpu),
     }
 }
 
-/// Executes instruction `index` of the region by its handler.
+/// Executes instruction `index` of the region by its handler. 0: the region goes on; else why it returns.
 extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 {
     frame.settle_cc(cpu);
     // SAFETY: emitted code passes an index below the number of the region's records, which outlive the call.

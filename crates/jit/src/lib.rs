@@ -28,4 +28,5 @@ mod translator;
 
 pub use compiler::{Error, Optimization};
 pub use engine::{Counters, Engine};
+pub use region::Style;
 pub use translator::{Listing, Options, Translated, Translator};

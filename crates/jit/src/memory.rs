@@ -4,7 +4,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use softsie_cpu::{Scalar, TLB_ENTRIES, layout};
 use softsie_exec::Ea;
 
@@ -41,59 +41,42 @@ impl Emit<'_> {
         if self.type_of(v) == types::I8 { v } else { self.b.ins().bswap(v) }
     }
 
-    /// Calls a thunk for an operand; the instruction is given to the interpreter when it fails.
-    fn slow(&mut self, thunk: usize, ea: Ea<Val<u64>>, size: u64) {
+    /// Host address of an operand of `size` bytes. When the TLB entry's tag at `tag` does not say it, `thunk` is asked, which
+    /// has an address as well or fails; then the instruction is given to the interpreter.
+    fn access(&mut self, ea: Ea<Val<u64>>, size: u64, tag: usize, thunk: usize, value: Option<Value>) -> Value {
+        let crossing = if thunk == frame::HOST { 1 } else { size };
+        let probe = self.probe_tlb(ea.address.value, crossing, tag);
+        let (cold, done) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.append_block_param(done, types::I64);
+        self.b.ins().brif(probe.hit, done, &[BlockArg::Value(probe.host)], cold, &[]);
+        self.b.switch_to_block(cold);
+        if let Some(v) = value {
+            self.put(v, self.frame, offset_of!(Frame, value));
+        }
         let what = self.constant(types::I64, frame::operand(size, ea.ar));
-        let failed = self.call_thunk(thunk, ea.address.value, what);
-        let next = self.b.create_block();
-        self.b.set_cold_block(next);
+        let host = self.call_thunk(thunk, ea.address.value, what);
         let exit = self.exit_here();
-        self.b.ins().brif(failed, exit, &[], next, &[]);
-        self.b.switch_to_block(next);
+        self.b.ins().brif(host, done, &[BlockArg::Value(host)], exit, &[]);
+        self.b.switch_to_block(done);
+        self.b.block_params(done)[0]
     }
 
     pub(crate) fn emit_load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Val<T> {
-        let probe = self.probe_tlb(ea.address.value, T::BYTES, layout::TLB_READ);
-        let (hot, cold, done) = self.fork(Some(ty::<T>()));
-        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
-        self.b.switch_to_block(cold);
-        self.slow(frame::LOAD, ea, T::BYTES);
-        let v = self.get(ty::<T>(), self.frame, offset_of!(Frame, value));
-        self.b.ins().jump(done, &[BlockArg::Value(v)]);
-        self.b.switch_to_block(hot);
-        let v = self.get(ty::<T>(), probe.host, 0);
-        let v = self.swap(v);
-        self.b.ins().jump(done, &[BlockArg::Value(v)]);
-        self.b.switch_to_block(done);
-        Val::new(self.b.block_params(done)[0])
+        let host = self.access(ea, T::BYTES, layout::TLB_READ, frame::LOAD, None);
+        let v = self.get(ty::<T>(), host, 0);
+        Val::new(self.swap(v))
     }
 
     pub(crate) fn emit_store<T: Scalar>(&mut self, ea: Ea<Val<u64>>, v: Val<T>) {
-        let probe = self.probe_tlb(ea.address.value, T::BYTES, layout::TLB_WRITE);
-        let (hot, cold, done) = self.fork(None);
-        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
-        self.b.switch_to_block(cold);
-        self.put(v.value, self.frame, offset_of!(Frame, value));
-        self.slow(frame::STORE, ea, T::BYTES);
-        self.b.ins().jump(done, &[]);
-        self.b.switch_to_block(hot);
         let swapped = self.swap(v.value);
-        self.put(swapped, probe.host, 0);
-        self.b.ins().jump(done, &[]);
-        self.b.switch_to_block(done);
+        let host = self.access(ea, T::BYTES, layout::TLB_WRITE, frame::STORE, Some(swapped));
+        self.put(swapped, host, 0);
     }
 
     /// Access exceptions of a store, before anything is stored.
     pub(crate) fn emit_probe(&mut self, ea: Ea<Val<u64>>, length: u64) {
-        let probe = self.probe_tlb(ea.address.value, length, layout::TLB_WRITE);
-        let (hot, cold, done) = self.fork(None);
-        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
-        self.b.switch_to_block(cold);
-        self.slow(frame::PROBE, ea, length);
-        self.b.ins().jump(done, &[]);
-        self.b.switch_to_block(hot);
-        self.b.ins().jump(done, &[]);
-        self.b.switch_to_block(done);
+        self.access(ea, length, layout::TLB_WRITE, frame::PROBE, None);
     }
 
     /// Host address of an operand that is fetched and stored at once. Left to the interpreter when not on an integral
@@ -104,26 +87,6 @@ impl Emit<'_> {
             let low = self.b.ins().band_imm_u(ea.address.value, T::BYTES as i64 - 1);
             self.exit_if_not_zero(low);
         }
-        let probe = self.probe_tlb(ea.address.value, 1, layout::TLB_WRITE);
-        let (hot, cold, done) = self.fork(Some(types::I64));
-        self.b.ins().brif(probe.hit, hot, &[], cold, &[]);
-        self.b.switch_to_block(cold);
-        self.slow(frame::HOST, ea, T::BYTES);
-        let host = self.get(types::I64, self.frame, offset_of!(Frame, value));
-        self.b.ins().jump(done, &[BlockArg::Value(host)]);
-        self.b.switch_to_block(hot);
-        self.b.ins().jump(done, &[BlockArg::Value(probe.host)]);
-        self.b.switch_to_block(done);
-        self.b.block_params(done)[0]
-    }
-
-    /// Blocks for a hit, for a miss, and for what follows with an optional result.
-    fn fork(&mut self, result: Option<Type>) -> (Block, Block, Block) {
-        let (hot, cold, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        if let Some(ty) = result {
-            self.b.append_block_param(done, ty);
-        }
-        (hot, cold, done)
+        self.access(ea, T::BYTES, layout::TLB_WRITE, frame::HOST, None)
     }
 }

@@ -19,10 +19,39 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) struct Source {
     /// The page's text.
     pub(crate) page: Arc<[u8; PAGE]>,
+    /// Which halfwords of it have been reached by branches, often enough to be worth compiling.
+    pub(crate) warm: Halfwords,
+    /// Where other regions begin, which this one is to go on in instead of repeating them.
+    pub(crate) entries: Halfwords,
     /// Where the region is entered.
     pub(crate) offset: u16,
     pub(crate) mode: Mode,
     pub(crate) model: Arc<Model>,
+    pub(crate) style: Style,
+}
+
+/// A bit for each halfword of a page.
+#[derive(Clone)]
+pub(crate) struct Halfwords(Box<[u64; PAGE / 2 / 64]>);
+
+impl Halfwords {
+    /// Those whose heat is at least `least`.
+    pub(crate) fn of(heat: &[u16; PAGE / 2], least: u16) -> Halfwords {
+        let mut bits = Box::new([0; PAGE / 2 / 64]);
+        for (n, heat) in heat.iter().enumerate() {
+            bits[n / 64] |= u64::from(*heat >= least) << (n % 64);
+        }
+        Halfwords(bits)
+    }
+
+    pub(crate) fn none() -> Halfwords {
+        Halfwords(Box::new([0; PAGE / 2 / 64]))
+    }
+
+    /// Whether the one at `offset` is among them; none outside the page is.
+    fn has(&self, offset: i64) -> bool {
+        (0..PAGE as i64).contains(&offset) && self.0[offset as usize / 2 / 64] >> (offset / 2 % 64) & 1 != 0
+    }
 }
 
 /// One instruction of a plan.
@@ -39,9 +68,19 @@ pub(crate) struct Item {
     pub(crate) dirty: Set,
 }
 
+/// How a region is translated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Style {
+    /// Registers are in the CPU wherever paths meet or the region may be left: half the time to compile.
+    Quick,
+    /// Registers stay in those of the host all through the region.
+    Best,
+}
+
 /// A region to be.
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
+    pub(crate) style: Style,
     /// In the order of their offsets.
     pub(crate) items: Vec<Item>,
     /// Number of the item where the region is entered.
@@ -55,18 +94,24 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Plans a region of at most `limit` instructions: those reached from the entry by going on or by relative branches
-    /// within the page, nearer ones first. A region without instructions means that there is nothing to compile.
+    /// Plans a region of at most `limit` instructions: those reached from the entry by going on or by relative branches to
+    /// warm places of the page, nearer ones first. A region without instructions means that there is nothing to compile.
     pub(crate) fn new(source: &Source, limit: usize) -> Plan {
         let mut found = BTreeMap::new();
         let mut starts = VecDeque::from([i64::from(source.offset)]);
         while let Some(start) = starts.pop_front() {
             let mut offset = start;
             while found.len() < limit && !found.contains_key(&offset) {
+                if source.entries.has(offset) && !found.is_empty() {
+                    break;
+                }
                 let Some(item) = Item::new(source, offset) else { break };
                 let ends = item.survey.ends || (DISPATCH.ends_run)(&item.record.operands);
                 let next = item.next();
-                starts.extend(item.survey.target.filter(|t| (0..PAGE as i64).contains(t)));
+                // A called function is shared by its callers.
+                if !item.survey.links {
+                    starts.extend(item.survey.target.filter(|t| source.warm.has(*t)));
+                }
                 found.insert(offset, item);
                 if ends {
                     break;
@@ -77,6 +122,7 @@ impl Plan {
         let items: Vec<Item> = found.into_values().collect();
         let mut plan = Plan {
             mode: source.mode,
+            style: source.style,
             items,
             entry: 0,
             used: Set::default(),

@@ -23,6 +23,14 @@ impl Gpr {
         *self = Gpr { full: Some(v), low: None, low_is_newer: false, full_is_dirty: true };
     }
 
+    /// The CPU has it now.
+    pub(crate) fn wrote_back(&mut self) {
+        if std::mem::take(&mut self.low_is_newer) {
+            self.full = None;
+        }
+        self.full_is_dirty = false;
+    }
+
     /// Bits 32-63 are replaced.
     pub(crate) fn set_low(&mut self, v: Value) {
         self.low = Some(v);

@@ -24,6 +24,10 @@ pub(crate) struct Survey {
     pub(crate) target: Option<i64>,
     /// A branch that is always taken.
     pub(crate) ends: bool,
+    /// It keeps the address of the next instruction: a call.
+    pub(crate) links: bool,
+    /// It may leave the region, for whatever reason.
+    pub(crate) may_leave: bool,
     /// The emitter cannot do it.
     pub(crate) declined: bool,
     loaded: bool,
@@ -40,6 +44,8 @@ impl Survey {
             sets_cc: false,
             target: None,
             ends: false,
+            links: false,
+            may_leave: false,
             declined: false,
             loaded: false,
             stored: false,
@@ -58,6 +64,7 @@ impl Survey {
     /// An exit gives the instruction to the interpreter, which does all of it again. That is right as long as it has not
     /// stored what depends on what it fetched.
     fn may_exit(&mut self) -> Result<(), Exit> {
+        self.may_leave = true;
         self.declined |= self.loaded && self.stored;
         Ok(())
     }
@@ -283,6 +290,7 @@ impl Machine for Survey {
     fn relative_address(&mut self, _: &Operands) {}
     fn next_sequential(&mut self, _: &Operands) {}
     fn set_link(&mut self, r: u8, _: &Operands) {
+        self.links = true;
         self.set_gr_address(r, ());
     }
     fn branch_if(&mut self, c: Option<bool>, (): ()) -> Result<(), Exit> {

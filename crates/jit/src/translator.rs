@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 use rustc_hash::FxBuildHasher;
@@ -14,7 +14,7 @@ use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
 use crate::frame::THUNKS;
 use crate::mode::Mode;
-use crate::region::{PAGE, Plan, Source};
+use crate::region::{PAGE, Plan, Source, Style};
 
 /// How translations are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Options {
     pub background: bool,
     /// Largest number of instructions in a region: beyond some 64 compile time grows faster than what is gained.
     pub limit: usize,
+    /// How regions are translated.
+    pub style: Style,
     /// Bytes of code kept. When they are used up all code is forgotten.
     pub code: usize,
 }
@@ -35,9 +37,10 @@ impl Options {
     /// For running guests.
     pub const USUAL: Options = Options {
         optimization: Optimization::None,
-        threshold: 300,
+        threshold: 1000,
         background: true,
         limit: 64,
+        style: Style::Quick,
         code: 32 << 20,
     };
     /// Everything is compiled at its first visit: for tests.
@@ -55,7 +58,7 @@ pub struct Translated {
     pub calls: u64,
     /// Bytes of host code.
     pub bytes: u64,
-    /// Time spent planning and compiling.
+    /// Time of the host's CPUs spent planning and compiling.
     pub time: Duration,
     /// Times that all code was forgotten.
     pub generations: u64,
@@ -352,7 +355,7 @@ impl Inner {
 
     /// Makes one region and publishes it.
     fn make(&self, compiler: &mut Compiler, absolute: u64, source: &Source) {
-        let started = Instant::now();
+        let started = thread_time();
         let key = Key { absolute, offset: source.offset, mode: source.mode };
         let plan = Plan::new(source, self.options.limit);
         let region = if plan.items.is_empty() { None } else { self.compile(compiler, &plan) };
@@ -365,7 +368,7 @@ impl Inner {
         let state = region.map_or(State::Nothing, State::Done);
         self.current.read().note(key, Some(&source.page), Known { text, state });
         self.published.fetch_add(1, Ordering::Release);
-        self.translated.lock().time += started.elapsed();
+        self.translated.lock().time += thread_time().saturating_sub(started);
     }
 
     fn compile(&self, compiler: &mut Compiler, plan: &Plan) -> Option<Region> {
@@ -403,6 +406,16 @@ impl Inner {
         self.translated.lock().generations += 1;
         Ok(new)
     }
+}
+
+/// Time that the host has spent on this thread.
+fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call only writes the structure.
+    if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0 {
+        return Duration::ZERO;
+    }
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Runs `f` with all signals blocked, so that a thread it starts never runs the client's handlers.
