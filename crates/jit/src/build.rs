@@ -3,6 +3,7 @@
 
 use std::mem::offset_of;
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData, SigRef, Signature, UserFuncName, Value, types,
 };
@@ -14,7 +15,7 @@ use softsie_exec::semantics;
 use crate::cc::Cc;
 use crate::chain::region_signature;
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
-use crate::frame::{CALL, Frame, INTERPRET, NEXT, OVERFLOW};
+use crate::frame::{CALL, Data, Frame, HOT, INTERPRET, NEXT, OVERFLOW};
 use crate::region::{Item, Plan, Style};
 use crate::registers::Gpr;
 
@@ -129,6 +130,9 @@ impl Builder<'_, '_> {
                     self.edge(block);
                 }
                 self.enter(block, item);
+            }
+            if n == plan.entry {
+                self.count_down(item.offset);
             }
             // A condition that turned out to be known: nothing comes here.
             if self.closed {
@@ -293,6 +297,9 @@ impl Builder<'_, '_> {
             self.e.place.uncounted -= 1;
             self.look_up(offset);
             self.e.place.uncounted += 1;
+            if offset != self.plan.items[self.plan.entry].offset {
+                self.count_down(offset);
+            }
         }
         self.edge(block);
     }
@@ -307,6 +314,35 @@ impl Builder<'_, '_> {
         e.b.switch_to_block(out);
         let (state, place) = (e.state, e.place);
         e.place.uncounted += 1;
+        let next = e.address_of(next);
+        self.leave(NEXT, next);
+        (self.e.state, self.e.place) = (state, place);
+        self.e.b.switch_to_block(on);
+    }
+
+    /// In a quick region: counts, and looks for a better region to go on with at offset `next`.
+    fn count_down(&mut self, next: i64) {
+        if self.plan.style != Style::Quick {
+            return;
+        }
+        let e = &mut self.e;
+        e.synchronize();
+        let data = e.get(types::I64, e.frame, offset_of!(Frame, data));
+        let count = e.get(types::I32, data, offset_of!(Data, countdown));
+        let count = e.b.ins().iadd_imm_s(count, -1);
+        e.put(count, data, offset_of!(Data, countdown));
+        let (zero, out, on) = (e.constant(types::I32, 0), e.b.create_block(), e.b.create_block());
+        e.b.set_cold_block(out);
+        let hot = e.b.ins().icmp(IntCC::SignedLessThan, count, zero);
+        e.b.ins().brif(hot, out, &[], on, &[]);
+        e.b.switch_to_block(out);
+        let here = e.constant(types::I64, next as u64);
+        let better = e.call_thunk(HOT, here, here);
+        let leave = e.b.create_block();
+        e.b.set_cold_block(leave);
+        e.b.ins().brif(better, leave, &[], on, &[]);
+        e.b.switch_to_block(leave);
+        let (state, place) = (e.state, e.place);
         let next = e.address_of(next);
         self.leave(NEXT, next);
         (self.e.state, self.e.place) = (state, place);

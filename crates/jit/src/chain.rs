@@ -9,10 +9,10 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use softsie_cpu::{Decoded, layout};
+use softsie_cpu::layout;
 
 use crate::build::signature;
-use crate::frame::{Frame, NEXT};
+use crate::frame::{Data, Frame, NEXT};
 
 /// Number of entries in the table. A power of two.
 pub(crate) const JUMPS: usize = 4096;
@@ -25,13 +25,12 @@ pub(crate) struct Jump {
     /// The page's code stamp with [`Frame::mode`].
     pub(crate) key: u64,
     pub(crate) code: *const u8,
-    /// The region's instructions.
-    pub(crate) records: *const Decoded,
+    pub(crate) data: *const Data,
 }
 
 impl Jump {
     /// No address is odd.
-    pub(crate) const NONE: Jump = Jump { address: 1, key: 0, code: std::ptr::null(), records: std::ptr::null() };
+    pub(crate) const NONE: Jump = Jump { address: 1, key: 0, code: std::ptr::null(), data: std::ptr::null() };
 }
 
 /// Which entry of the table is for `address`.
@@ -118,9 +117,9 @@ pub(crate) fn chain(function: &mut Function, context: &mut FunctionBuilderContex
 
     b.switch_to_block(found);
     let code = get(&mut b, types::I64, jump, offset_of!(Jump, code));
-    let records = get(&mut b, types::I64, jump, offset_of!(Jump, records));
+    let data = get(&mut b, types::I64, jump, offset_of!(Jump, data));
     let flags = MemFlagsData::trusted();
-    b.ins().store(flags, records, frame, offset_of!(Frame, records) as i32);
+    b.ins().store(flags, data, frame, offset_of!(Frame, data) as i32);
     b.ins().store(flags, base, cpu, layout::RUN_BASE as i32);
     b.ins().store(flags, page, cpu, layout::RUN_PAGE as i32);
     b.ins().return_call_indirect(region, code, &[cpu, frame]);

@@ -9,8 +9,9 @@ use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step}
 use crate::chain::{Enter, JUMPS, Jump, slot};
 use crate::compiler::{Error, Optimization};
 use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
+use crate::heat::{NEVER, READY, WAITING};
 use crate::mode::Mode;
-use crate::region::{Halfwords, Source};
+use crate::region::{Source, Style};
 use crate::translator::{Found, Generation, Key, Listing, Options, Translated, Translator};
 
 /// What an engine has done.
@@ -27,14 +28,6 @@ pub struct Counters {
     /// Look-ups among all translations.
     pub searches: u64,
 }
-
-// Heat of a place that is not merely counted.
-/// It was asked for.
-const WAITING: u16 = u16::MAX - 2;
-/// There is nothing to compile.
-const NEVER: u16 = u16::MAX - 1;
-/// There was a translation for it.
-const READY: u16 = u16::MAX;
 
 /// A mode number takes the bits that a code stamp leaves.
 const MODE_SHIFT: u32 = 48;
@@ -104,9 +97,11 @@ impl Engine {
     fn take_generation(&mut self) {
         self.generation = self.translator.current();
         self.jumps.fill(Jump::NONE);
-        self.frame.jumps = self.jumps.as_ptr();
+        self.frame.jumps = self.jumps.as_mut_ptr();
         self.frame.bridges = self.generation.bridges;
         self.frame.chain = self.generation.chain;
+        self.frame.translator = Arc::as_ptr(&self.translator);
+        self.frame.generation = Arc::as_ptr(&self.generation);
     }
 
     /// Runs the CPU until something wants the host, as [`softsie_exec::run`] does.
@@ -143,6 +138,7 @@ impl Engine {
             }
         };
         self.mode = Some(mode);
+        self.frame.current_mode = mode;
         self.frame.mode = (number as u64) << MODE_SHIFT;
     }
 
@@ -158,7 +154,7 @@ impl Engine {
         let key = Key { absolute: cpu.code_absolute(), offset: (address & 0xFFF) as u16, mode };
         let region = loop {
             self.counters.searches += 1;
-            match self.generation.find(key, cpu.code_text()) {
+            match self.generation.find(key, cpu.code_text(), Style::Quick) {
                 Found::Region(region) => break region,
                 Found::Nothing => {
                     *cpu.heat(address) = NEVER;
@@ -175,7 +171,8 @@ impl Engine {
                 }
                 Found::Others | Found::Unknown => {}
             }
-            let source = self.source(cpu, address, mode);
+            let options = self.translator.options();
+            let source = Source::of(cpu, options, key.offset, mode, options.style);
             self.translator.request(&self.generation, key.absolute, source);
             if self.translator.options().background {
                 *cpu.heat(address) = WAITING;
@@ -188,7 +185,7 @@ impl Engine {
         *cpu.heat(address) = READY;
         synchronize_context();
         let key = cpu.code_stamp().0 | self.frame.mode;
-        let jump = Jump { address, key, code: region.code, records: region.records };
+        let jump = Jump { address, key, code: region.code, data: region.data };
         self.jumps[slot(address)] = jump;
         Some(jump)
     }
@@ -200,23 +197,9 @@ impl Engine {
     pub fn listing(&mut self, cpu: &mut Cpu) -> Result<Listing, Error> {
         let address = cpu.psw.address;
         cpu.code_at(address).map_err(|e| Error::Compile(format!("no code at {address:#x}: {e:?}")))?;
-        let source = self.source(cpu, address, Mode::of(cpu));
+        let options = self.translator.options();
+        let source = Source::of(cpu, options, (address & 0xFFF) as u16, Mode::of(cpu), options.style);
         self.translator.listing(&source)
-    }
-
-    /// What the region at `address` in the current page is made from.
-    fn source(&self, cpu: &Cpu, address: u64, mode: Mode) -> Source {
-        // A place that half of the iterations go to has a quarter of the arrivals at the latest when the others are hot.
-        let least = self.translator.options().threshold / 4;
-        Source {
-            page: Arc::new(*cpu.code_text()),
-            warm: Halfwords::of(cpu.page_heat(), least),
-            entries: if least == 0 { Halfwords::none() } else { Halfwords::of(cpu.page_heat(), WAITING) },
-            offset: (address & 0xFFF) as u16,
-            mode,
-            model: cpu.model.clone(),
-            style: self.translator.options().style,
-        }
     }
 }
 
@@ -247,7 +230,7 @@ impl Tier for Engine {
         }
         let before = cpu.statistics.instructions;
         let frame = &mut *self.frame;
-        frame.records = jump.records;
+        frame.data = jump.data;
         frame.attention = cpu.attention().as_ptr();
         // SAFETY: the start of a function of this very signature, in executable memory that lives as long as the generation.
         let enter = unsafe { std::mem::transmute::<*const u8, Enter>(self.generation.enter) };
@@ -263,7 +246,7 @@ impl Tier for Engine {
             ENDED | OVERFLOW => {
                 let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
                 // SAFETY: code reports an instruction of its own region.
-                let operands = unsafe { (*frame.records.add(frame.record as usize)).operands };
+                let operands = unsafe { (*(&(*frame.data).records).as_ptr().add(frame.record as usize)).operands };
                 self.counters.repeated += u64::from(exit == Exit::Again);
                 if exit == Exit::Branch {
                     cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));

@@ -1,10 +1,16 @@
 //! What running code and Rust tell each other: the frame that every region gets, the functions that regions call, and the
 //! reasons for which regions return. Source: docs/engine-pattern.md, exits.
 
+use std::sync::atomic::{AtomicI32, Ordering};
+
 use softsie_cpu::{Access, AddressSpace, Cpu, Decoded, Exit, ProgramData};
 
 use crate::cc;
-use crate::chain::Jump;
+use crate::chain::{Jump, slot};
+use crate::mode::Mode;
+use crate::heat::READY;
+use crate::region::{Source, Style};
+use crate::translator::{Found, Generation, Key, Translator};
 
 /// The region goes on at the PSW's address.
 pub(crate) const NEXT: u64 = 1;
@@ -19,6 +25,21 @@ pub(crate) const OVERFLOW: u64 = 4;
 /// A Rust function that regions call. What the result means differs.
 pub(crate) type Thunk = extern "C" fn(&mut Cpu, &mut Frame, u64, u64) -> u64;
 
+/// What belongs to a region besides its code.
+#[repr(C)]
+pub(crate) struct Data {
+    /// Counted down by a quick region whenever it is entered or goes back; below zero it asks for a better one. CPUs count
+    /// together and may miss each other's counts.
+    pub(crate) countdown: AtomicI32,
+    /// Offset of the region's entry in its page.
+    pub(crate) entry: u16,
+    /// Its instructions.
+    pub(crate) records: Box<[Decoded]>,
+}
+
+/// After how many counts a region that has asked looks for the answer.
+const AGAIN: i32 = 1000;
+
 /// Numbers of the thunks.
 pub(crate) const LOAD: usize = 0;
 pub(crate) const STORE: usize = 1;
@@ -26,7 +47,8 @@ pub(crate) const PROBE: usize = 2;
 pub(crate) const HOST: usize = 3;
 pub(crate) const CALL: usize = 4;
 pub(crate) const CONDITION_CODE: usize = 5;
-pub(crate) const THUNKS: usize = 6;
+pub(crate) const HOT: usize = 6;
+pub(crate) const THUNKS: usize = 7;
 
 /// Everything that code needs besides the CPU, so that code contains no address of ours.
 #[repr(C)]
@@ -38,11 +60,15 @@ pub(crate) struct Frame {
     /// Where code goes on in another region: see `chain`.
     pub(crate) chain: usize,
     /// Regions recently entered, [`crate::chain::JUMPS`] of them.
-    pub(crate) jumps: *const Jump,
+    pub(crate) jumps: *mut Jump,
     /// Names the mode, in the bits that a code stamp leaves.
     pub(crate) mode: u64,
-    /// The region's instructions.
-    pub(crate) records: *const Decoded,
+    /// The running region's.
+    pub(crate) data: *const Data,
+    /// The mode, what translates and what was translated, for [`hot`].
+    pub(crate) current_mode: Mode,
+    pub(crate) translator: *const Translator,
+    pub(crate) generation: *const Generation,
     /// The condition code, not computed yet: see [`cc::evaluate`].
     pub(crate) cc_kind: u64,
     pub(crate) cc_a: u64,
@@ -54,7 +80,7 @@ pub(crate) struct Frame {
     /// The bridges by which code reaches them: functions that preserve every register, so that code on the hot path need not
     /// keep its values where a call leaves them alone.
     pub(crate) bridges: [usize; THUNKS],
-    /// With [`ENDED`]: number of the instruction in `records`, and how it ended.
+    /// With [`ENDED`]: number of the instruction in the region's records, and how it ended.
     pub(crate) record: u64,
     pub(crate) exit: Exit,
 }
@@ -65,14 +91,17 @@ impl Frame {
             value: 0,
             attention: std::ptr::null(),
             chain: 0,
-            jumps: std::ptr::null(),
+            jumps: std::ptr::null_mut(),
             mode: 0,
-            records: std::ptr::null(),
+            data: std::ptr::null(),
+            current_mode: Mode::of_bits(0, 0),
+            translator: std::ptr::null(),
+            generation: std::ptr::null(),
             cc_kind: cc::IN_CPU,
             cc_a: 0,
             cc_b: 0,
             result: 0,
-            thunks: [load, store, probe, host, call, condition_code],
+            thunks: [load, store, probe, host, call, condition_code, hot],
             bridges: [0; THUNKS],
             record: 0,
             exit: Exit::Continue,
@@ -170,7 +199,7 @@ extern "C" fn host(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64
 extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 {
     frame.settle_cc(cpu);
     // SAFETY: emitted code passes an index below the number of the region's records, which outlive the call.
-    let d = unsafe { *frame.records.add(index as usize) };
+    let d = unsafe { *(&(*frame.data).records).as_ptr().add(index as usize) };
     let stamp = cpu.code_stamp();
     match (d.handler)(cpu, &d.operands) {
         // The instruction may have stored into the region's own text.
@@ -191,4 +220,32 @@ extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 
 extern "C" fn condition_code(cpu: &mut Cpu, frame: &mut Frame, _: u64, _: u64) -> u64 {
     frame.settle_cc(cpu);
     u64::from(cpu.cc)
+}
+
+/// A quick region has been entered or gone back very often, the last time at offset `here`: asks for better ones. Not zero
+/// when there is one to go on with, at `here`.
+extern "C" fn hot(cpu: &mut Cpu, frame: &mut Frame, here: u64, _: u64) -> u64 {
+    // SAFETY: set from references at each entry, to what lives as long as the engine that entered.
+    let (translator, generation, data) = unsafe { (&*frame.translator, &*frame.generation, &*frame.data) };
+    let options = translator.options();
+    let mut leave = 0;
+    for offset in [data.entry, here as u16] {
+        let key = Key { absolute: cpu.code_absolute(), offset, mode: frame.current_mode };
+        let address = cpu.run_base + u64::from(offset);
+        match generation.find(key, cpu.code_text(), Style::Best) {
+            Found::Region(_) => {
+                *cpu.heat(address) = READY;
+                // SAFETY: the table is the engine's, which has lent it to the running code.
+                unsafe { *frame.jumps.add(slot(address)) = Jump::NONE };
+                leave = u64::from(u64::from(offset) == here);
+            }
+            Found::Pending | Found::Nothing => {}
+            Found::Others | Found::Unknown => {
+                let source = Source::of(cpu, options, offset, frame.current_mode, Style::Best);
+                translator.request(generation, key.absolute, source);
+            }
+        }
+    }
+    data.countdown.store(AGAIN, Ordering::Relaxed);
+    leave
 }

@@ -9,7 +9,7 @@
 //! running its semantics over a machine that only takes notes; `region` the plan; `emit` the machine that generates code,
 //! with `registers`, `cc` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
 //! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
-//! `chain` from region to region; `engine` finding and running regions.
+//! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean.
 
 mod arena;
 mod build;
@@ -19,6 +19,7 @@ mod compiler;
 mod emit;
 mod engine;
 mod frame;
+mod heat;
 mod memory;
 mod mode;
 mod region;

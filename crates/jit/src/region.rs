@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use softsie_cpu::{Decoded, Model};
+use softsie_cpu::{Cpu, Decoded, Model};
 use softsie_exec::{DISPATCH, semantics};
 use softsie_isa::{Operands, decode, extract, instruction_length};
 
+use crate::heat::WAITING;
 use crate::mode::Mode;
 use crate::registers::Set;
 use crate::survey::Survey;
+use crate::translator::Options;
 
 pub(crate) const PAGE: usize = 4096;
 
@@ -28,6 +30,27 @@ pub(crate) struct Source {
     pub(crate) mode: Mode,
     pub(crate) model: Arc<Model>,
     pub(crate) style: Style,
+}
+
+impl Source {
+    /// What the region at `offset` in the CPU's current page is made from.
+    pub(crate) fn of(cpu: &Cpu, options: &Options, offset: u16, mode: Mode, style: Style) -> Source {
+        // A place that half of the iterations go to has half of the arrivals when the others make the page hot.
+        let least = options.threshold / 4;
+        let entries = match style {
+            Style::Quick if options.threshold != 0 => Halfwords::of(cpu.page_heat(), WAITING),
+            _ => Halfwords::none(),
+        };
+        Source {
+            page: Arc::new(*cpu.code_text()),
+            warm: Halfwords::of(cpu.page_heat(), least),
+            entries,
+            offset,
+            mode,
+            model: cpu.model.clone(),
+            style,
+        }
+    }
 }
 
 /// A bit for each halfword of a page.

@@ -1,9 +1,9 @@
 //! The translations of one machine, shared by its CPUs, and the thread that makes them.
 //! Source: docs/engine-pattern.md, tiers; the figures for thresholds are there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -12,7 +12,7 @@ use softsie_cpu::Decoded;
 
 use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
-use crate::frame::THUNKS;
+use crate::frame::{Data, THUNKS};
 use crate::mode::Mode;
 use crate::region::{PAGE, Plan, Source, Style};
 
@@ -27,8 +27,10 @@ pub struct Options {
     pub background: bool,
     /// Largest number of instructions in a region: beyond some 64 compile time grows faster than what is gained.
     pub limit: usize,
-    /// How regions are translated.
+    /// How regions are translated at first.
     pub style: Style,
+    /// How often a quick region is entered or goes back before a better one is made.
+    pub better: u32,
     /// Bytes of code kept. When they are used up all code is forgotten.
     pub code: usize,
 }
@@ -41,6 +43,7 @@ impl Options {
         background: true,
         limit: 64,
         style: Style::Quick,
+        better: 20_000,
         code: 32 << 20,
     };
     /// Everything is compiled at its first visit: for tests.
@@ -52,6 +55,8 @@ impl Options {
 pub struct Translated {
     /// Regions compiled.
     pub regions: u64,
+    /// Of those, the better ones.
+    pub best: u64,
     /// Instructions in them, each region's counted by itself.
     pub instructions: u64,
     /// Of those, calls of handlers.
@@ -72,11 +77,11 @@ pub(crate) struct Key {
     pub(crate) mode: Mode,
 }
 
-/// Code to enter and the instructions it refers to. Both live as long as their generation.
+/// Code to enter and what belongs to it. Both live as long as their generation.
 #[derive(Clone, Copy)]
 pub(crate) struct Region {
     pub(crate) code: *const u8,
-    pub(crate) records: *const Decoded,
+    pub(crate) data: *const Data,
 }
 
 /// What became of a request.
@@ -92,6 +97,7 @@ struct Known {
     /// Offsets in the page and the bytes there that the translation depends on.
     text: Vec<(usize, Box<[u8]>)>,
     state: State,
+    style: Style,
 }
 
 impl Known {
@@ -123,14 +129,15 @@ pub(crate) struct Generation {
     pub(crate) number: u64,
     arena: Mutex<Arena>,
     known: RwLock<HashMap<Key, Vec<Known>, FxBuildHasher>>,
-    /// The instructions of regions, which their code refers to.
-    records: Mutex<Vec<Box<[Decoded]>>>,
+    /// What belongs to regions.
+    #[allow(clippy::vec_box)] // code and tables have their addresses
+    data: Mutex<Vec<Box<Data>>>,
     pub(crate) bridges: [usize; THUNKS],
     pub(crate) chain: usize,
     pub(crate) enter: *const u8,
 }
 
-// SAFETY: the pointers are to executable memory and records that the generation owns and never changes once published.
+// SAFETY: the pointers are to executable memory and data that the generation owns and never changes once published.
 unsafe impl Send for Generation {}
 // SAFETY: as above; what changes is behind locks.
 unsafe impl Sync for Generation {}
@@ -149,18 +156,19 @@ impl Generation {
             number,
             arena: Mutex::new(arena),
             known: RwLock::default(),
-            records: Mutex::default(),
+            data: Mutex::default(),
             bridges,
             chain,
             enter,
         })
     }
 
-    /// The translation of `page`'s text at `key`.
-    pub(crate) fn find(&self, key: Key, page: &[u8; PAGE]) -> Found {
+    /// The best translation of `page`'s text at `key`, not worse than `least`.
+    pub(crate) fn find(&self, key: Key, page: &[u8; PAGE], least: Style) -> Found {
         let known = self.known.read();
         let Some(all) = known.get(&key) else { return Found::Unknown };
-        match all.iter().find(|k| k.is_of(page)).map(|k| &k.state) {
+        let wanted = |k: &&Known| (least == Style::Quick || k.style == Style::Best) && k.is_of(page);
+        match all.iter().find(wanted).map(|k| &k.state) {
             Some(State::Done(region)) => Found::Region(*region),
             Some(State::Nothing) => Found::Nothing,
             Some(State::Pending(_)) => Found::Pending,
@@ -177,7 +185,9 @@ impl Generation {
         if all.len() >= VARIANTS {
             all.clear();
         }
-        all.push(entry);
+        // The best is found first, but not before it is there.
+        let ahead = entry.style == Style::Best && !matches!(entry.state, State::Pending(_));
+        all.insert(if ahead { 0 } else { all.len() }, entry);
     }
 
     /// Bytes of code.
@@ -187,7 +197,9 @@ impl Generation {
 }
 
 struct Queue {
-    waiting: VecDeque<(u64, Source)>,
+    waiting: Vec<(u64, Source)>,
+    /// Those for which there is a translation that could be better.
+    better: Vec<(u64, Source)>,
     thread: bool,
     closed: bool,
 }
@@ -223,7 +235,7 @@ impl Translator {
             published: AtomicU64::new(0),
             compiler: Mutex::new(compiler),
             translated: Mutex::default(),
-            queue: Mutex::new(Queue { waiting: VecDeque::new(), thread: false, closed: false }),
+            queue: Mutex::new(Queue { waiting: Vec::new(), better: Vec::new(), thread: false, closed: false }),
             wake: Condvar::new(),
         })))
     }
@@ -275,9 +287,13 @@ impl Translator {
     pub(crate) fn request(&self, generation: &Generation, absolute: u64, source: Source) {
         if self.0.options.background && self.start() {
             let key = Key { absolute, offset: source.offset, mode: source.mode };
-            let entry = Known { text: Vec::new(), state: State::Pending(source.page.clone()) };
+            let (state, style) = (State::Pending(source.page.clone()), source.style);
+            let entry = Known { text: Vec::new(), state, style };
             generation.note(key, None, entry);
-            self.0.queue.lock().waiting.push_back((absolute, source));
+            let mut queue = self.0.queue.lock();
+            let queue = &mut *queue;
+            let list = if source.style == Style::Quick { &mut queue.waiting } else { &mut queue.better };
+            list.push((absolute, source));
             self.0.wake.notify_one();
         } else {
             let mut compiler = self.0.compiler.lock();
@@ -329,6 +345,7 @@ impl Drop for Translator {
         let mut queue = self.0.queue.lock();
         queue.closed = true;
         queue.waiting.clear();
+        queue.better.clear();
         self.0.wake.notify_all();
     }
 }
@@ -343,7 +360,8 @@ impl Inner {
                     if queue.closed {
                         return;
                     }
-                    if let Some(next) = queue.waiting.pop_front() {
+                    // The latest request is for what runs now.
+                    if let Some(next) = queue.waiting.pop().or_else(|| queue.better.pop()) {
                         break next;
                     }
                     self.wake.wait(&mut queue);
@@ -366,7 +384,7 @@ impl Inner {
         };
         let text = pieces.into_iter().map(|(start, end)| (start, Box::from(&source.page[start..end]))).collect();
         let state = region.map_or(State::Nothing, State::Done);
-        self.current.read().note(key, Some(&source.page), Known { text, state });
+        self.current.read().note(key, Some(&source.page), Known { text, state, style: source.style });
         self.published.fetch_add(1, Ordering::Release);
         self.translated.lock().time += thread_time().saturating_sub(started);
     }
@@ -387,10 +405,13 @@ impl Inner {
             }
         };
         let records: Box<[Decoded]> = plan.items.iter().map(|i| i.record).collect();
-        let region = Region { code, records: records.as_ptr() };
-        generation.records.lock().push(records);
+        let entry = plan.items[plan.entry].offset as u16;
+        let data = Box::new(Data { countdown: AtomicI32::new(self.options.better as i32), entry, records });
+        let region = Region { code, data: &raw const *data };
+        generation.data.lock().push(data);
         let mut translated = self.translated.lock();
         translated.regions += 1;
+        translated.best += u64::from(plan.style == Style::Best);
         translated.instructions += plan.items.len() as u64;
         translated.calls += plan.items.iter().filter(|i| !i.emits).count() as u64;
         translated.bytes += length as u64;

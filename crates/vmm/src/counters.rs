@@ -61,6 +61,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         rows.push(("instructions that host code left to the interpreter", engine.interpreted));
         rows.push(("searches for translations", engine.searches));
         rows.push(("regions translated", translated.regions));
+        rows.push(("of those, a second time and better", translated.best));
         rows.push(("instructions in them", translated.instructions));
         rows.push(("of those, calls of the interpreter's functions", translated.calls));
         rows.push(("bytes of host code", translated.bytes));

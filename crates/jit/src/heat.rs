@@ -1,0 +1,9 @@
+//! What [`softsie_cpu::Cpu::heat`] says of a place beyond a count: how far its translation is.
+//! Source: docs/engine-pattern.md, tiers.
+
+/// It was asked for.
+pub(crate) const WAITING: u16 = u16::MAX - 2;
+/// There is nothing to compile.
+pub(crate) const NEVER: u16 = u16::MAX - 1;
+/// There was a translation for it.
+pub(crate) const READY: u16 = u16::MAX;
