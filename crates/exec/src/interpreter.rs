@@ -109,7 +109,8 @@ pub fn run_tiered<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &
             return leave;
         }
         // Whatever turns program-event recording or branch tracing on ends a run.
-        let leave = if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer, tier) };
+        let leave =
+            if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer, tier) };
         if let Some(leave) = leave {
             return leave;
         }

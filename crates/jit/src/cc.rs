@@ -125,11 +125,9 @@ impl Emit<'_> {
             return;
         }
         let parts = self.cc_parts(self.state.cc);
-        for (value, offset) in parts.into_iter().zip([
-            offset_of!(Frame, cc_kind),
-            offset_of!(Frame, cc_a),
-            offset_of!(Frame, cc_b),
-        ]) {
+        for (value, offset) in
+            parts.into_iter().zip([offset_of!(Frame, cc_kind), offset_of!(Frame, cc_a), offset_of!(Frame, cc_b)])
+        {
             self.put_frame(value, offset);
         }
     }

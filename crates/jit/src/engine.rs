@@ -112,7 +112,7 @@ impl Engine {
     /// Runs one region, or one instruction. `None`: go on at the PSW's address; `Some(None)`: look up first.
     pub fn advance(&mut self, cpu: &mut Cpu) -> Option<Option<Leave>> {
         let address = cpu.psw.address;
-        if cpu.per_enabled() || cpu.code_at(address).is_err() {
+        if cpu.steps() || cpu.code_at(address).is_err() {
             return Some(step(cpu, &mut NoObserver));
         }
         match self.arrive(cpu, address) {

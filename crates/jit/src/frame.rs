@@ -7,8 +7,8 @@ use softsie_cpu::{Access, AddressSpace, Cpu, Decoded, Exit, ProgramData};
 
 use crate::cc;
 use crate::chain::{Jump, slot};
-use crate::mode::Mode;
 use crate::heat::READY;
+use crate::mode::Mode;
 use crate::region::{Source, Style};
 use crate::translator::{Found, Generation, Key, Translator};
 

@@ -34,14 +34,8 @@ impl Vcpu {
     pub(crate) fn new(vm: Arc<Vm>, id: u16) -> Result<Self> {
         let page = RunPage::new()?;
         let model = vm.model.read().clone();
-        let sie = Sie::new(
-            vm.storage.clone(),
-            model.cpu(),
-            id,
-            vm.cluster.clone(),
-            vm.timers.clone(),
-            vm.translator.clone(),
-        );
+        let sie =
+            Sie::new(vm.storage.clone(), model.cpu(), id, vm.cluster.clone(), vm.timers.clone(), vm.translator.clone());
         let sd = StateDescription::new();
         let mut flags = CpuFlags::ZARCH | CpuFlags::SM | CpuFlags::STOPPED;
         if model.has(78) {

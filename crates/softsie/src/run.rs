@@ -112,7 +112,7 @@ impl Arguments {
             counters: self.stats,
             translation: match self.jit {
                 Jit::Off => None,
-                Jit::On => { let e=|n:&str,d:usize| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d); Some(Translation{threshold: e("T",300) as u16, limit: e("L",64), ..Translation::USUAL})}
+                Jit::On => Some(Translation::USUAL),
                 Jit::Eager => Some(Translation { threshold: 2, ..Translation::USUAL }),
             },
             identity: Identity { name: self.name.clone(), uuid: self.uuid },
