@@ -246,7 +246,7 @@ impl Tier for Engine {
             ENDED | OVERFLOW => {
                 let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
                 // SAFETY: code reports an instruction of its own region.
-                let operands = unsafe { (*(&(*frame.data).records).as_ptr().add(frame.record as usize)).operands };
+                let operands = unsafe { (*frame.record_at(frame.record)).operands };
                 self.counters.repeated += u64::from(exit == Exit::Again);
                 if exit == Exit::Branch {
                     cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));

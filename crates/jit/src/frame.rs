@@ -108,6 +108,17 @@ impl Frame {
         }
     }
 
+    /// Instruction `index` of the running region.
+    ///
+    /// # Safety
+    /// A region runs or has just returned, and has that many instructions.
+    pub(crate) unsafe fn record_at(&self, index: u64) -> *const Decoded {
+        // SAFETY: the region's data lives as long as its generation.
+        let data = unsafe { &*self.data };
+        // SAFETY: the caller's promise.
+        unsafe { data.records.as_ptr().add(index as usize) }
+    }
+
     /// Computes a condition code that was left symbolic.
     #[inline]
     pub(crate) fn settle_cc(&mut self, cpu: &mut Cpu) {
@@ -199,7 +210,7 @@ extern "C" fn host(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64
 extern "C" fn call(cpu: &mut Cpu, frame: &mut Frame, index: u64, _: u64) -> u64 {
     frame.settle_cc(cpu);
     // SAFETY: emitted code passes an index below the number of the region's records, which outlive the call.
-    let d = unsafe { *(&(*frame.data).records).as_ptr().add(index as usize) };
+    let d = unsafe { *frame.record_at(index) };
     let stamp = cpu.code_stamp();
     match (d.handler)(cpu, &d.operands) {
         // The instruction may have stored into the region's own text.
