@@ -60,6 +60,7 @@ fn run(program: &str, cpus: u16) -> Ending {
         cpu_model: None,
         console_kind: ConsoleKind::Vt220,
         identity: Default::default(),
+        translation: Some(softsie_kvm::Translation::USUAL),
     };
     let machine = Arc::new(Machine::new(parts, Arc::new(Console::new(None))).unwrap());
     let threads = machine.start().unwrap();
