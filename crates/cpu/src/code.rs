@@ -51,11 +51,22 @@ pub struct CodePage {
     decoded: Vec<Decoded>,
     /// By halfword within the page: how often it was reached by a branch, and what came of it; see [`Cpu::heat`].
     heat: Box<[u16; PAGE_SIZE as usize / 2]>,
+    /// How often the text was dropped lately: a page that holds data as well is not decoded for a while.
+    drops: u16,
+    /// Instructions executed of it without decoding, since.
+    undecoded: u16,
     /// Cleared when the text has changed; nothing of the page is executed until it is set again.
     valid: bool,
     /// Names this state of the text.
     pub(crate) stamp: CodeStamp,
 }
+
+/// [`Cpu::heat`] of a place that no engine is to look at.
+pub const HEAT_NEVER: u16 = u16::MAX - 1;
+/// After this many drops a page is not decoded any more …
+const DROPS: u16 = 16;
+/// … for this many of its instructions; then half as many drops are forgotten.
+const UNDECODED: u16 = 1024;
 
 /// Names one state of one page's text in one CPU's cache: no other has the same number, and dropping the text ends it. Below
 /// 2^48.
@@ -137,7 +148,12 @@ impl CodeCache {
             // SAFETY: pages live as long as the cache, and only this CPU's thread touches them. No reference into the page
             // is live: the interpreter holds raw pointers.
             let page = unsafe { &mut *page };
-            page.valid = false;
+            if std::mem::take(&mut page.valid) {
+                page.drops += 1;
+                if page.drops == DROPS {
+                    page.heat.fill(HEAT_NEVER);
+                }
+            }
             self.stamps += 1;
             page.stamp = CodeStamp(self.stamps);
             page.entries.fill(0);
@@ -262,6 +278,8 @@ impl Cpu {
                 entries: Box::new([0; PAGE_SIZE as usize / 2]),
                 decoded: Vec::new(),
                 heat: Box::new([0; PAGE_SIZE as usize / 2]),
+                drops: 0,
+                undecoded: 0,
                 valid: false,
                 stamp: CodeStamp(*stamps),
             }))
@@ -283,6 +301,9 @@ impl Cpu {
     /// Decodes from `address` in the current page to the end of its straight-line run.
     #[cold]
     fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        if let Some(at) = self.undecoded(address) {
+            return Ok(at);
+        }
         // SAFETY: `run_page` is a page of this CPU's cache.
         while unsafe { !(*self.run_page).valid } {
             self.take_text()?;
@@ -329,6 +350,26 @@ impl Cpu {
         }
         // SAFETY: at least one record was pushed.
         Ok(unsafe { page.decoded.as_ptr().add(first) })
+    }
+
+    /// In a page that stores hit again and again, a record that has the instruction executed from storage: lowcore pages hold
+    /// data and an instruction or two, and decoding each time would cost more than the rest of a system call.
+    fn undecoded(&mut self, address: u64) -> Option<*const Decoded> {
+        // SAFETY: `run_page` is a page of this CPU's cache; no other reference to it is live here.
+        let page = unsafe { &mut *self.run_page };
+        if page.drops < DROPS {
+            return None;
+        }
+        page.undecoded += 1;
+        if page.undecoded == UNDECODED {
+            (page.undecoded, page.drops) = (0, DROPS / 2);
+            page.heat.fill(0);
+            return None;
+        }
+        let operands = extract(softsie_isa::Op::AR, 0, (address & 0xFFF) as u16);
+        let record = page.decoded.first_mut()?;
+        *record = Decoded { handler: page_crossing, operands };
+        Some(record)
     }
 
     /// Makes the current page valid with the bytes that storage has now. Other CPUs' requests are served meanwhile.

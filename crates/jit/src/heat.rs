@@ -4,6 +4,6 @@
 /// It was asked for.
 pub(crate) const WAITING: u16 = u16::MAX - 2;
 /// There is nothing to compile.
-pub(crate) const NEVER: u16 = u16::MAX - 1;
+pub(crate) use softsie_cpu::HEAT_NEVER as NEVER;
 /// There was a translation for it.
 pub(crate) const READY: u16 = u16::MAX;
