@@ -75,6 +75,7 @@ fn every_case_holds(mut engine: Engine) {
     }
     let c = engine.translated();
     println!("{} cases, {} regions, {} of them by a call", cases.len(), c.regions, c.calls);
+    assert_eq!(c.refused, 0, "regions that the compiler refused");
     assert!(c.regions as usize >= cases.len() / 2, "most cases are compiled: {c:?}");
     assert!(wrong.is_empty(), "{} of {} cases fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }

@@ -216,7 +216,8 @@ impl Builder<'_, '_> {
 
     fn instruction(&mut self, item: &Item) -> Result<(), String> {
         let e = &mut self.e;
-        if self.plan.style == Style::Quick && item.survey.may_leave {
+        // Once here instead of at each of the ways out that this and later instructions have.
+        if item.survey.may_leave {
             e.synchronize();
         }
         (e.before, e.interpret, e.branch) = (e.state, None, None);

@@ -434,7 +434,9 @@ impl Machine for Emit<'_> {
     }
     fn set_gr_high(&mut self, r: u8, v: Val<u32>) {
         let low = self.low(r);
-        let v = self.b.ins().iconcat(low, v.value);
+        let (low, high) = (self.b.ins().uextend(types::I64, low), self.b.ins().uextend(types::I64, v.value));
+        let high = self.b.ins().ishl_imm_u(high, 32);
+        let v = self.b.ins().bor(high, low);
         self.set_full(r, v);
     }
     fn set_gr_address(&mut self, r: u8, v: Val<u64>) {

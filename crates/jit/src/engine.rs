@@ -9,7 +9,7 @@ use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step}
 use crate::chain::{Enter, JUMPS, Jump, slot};
 use crate::compiler::{Error, Optimization};
 use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
-use crate::heat::{NEVER, READY, WAITING};
+use crate::heat::{NEVER, READY, is_waiting, waiting};
 use crate::mode::Mode;
 use crate::region::{Source, Style};
 use crate::translator::{Found, Generation, Key, Listing, Options, Translated, Translator};
@@ -41,8 +41,6 @@ pub struct Engine {
     /// Modes met so far; their numbers are parts of keys.
     modes: Vec<Mode>,
     mode: Option<Mode>,
-    /// [`Translator::published`] at the last search.
-    seen: u64,
     counters: Counters,
 }
 
@@ -65,7 +63,6 @@ impl Engine {
             jumps: Box::new([Jump::NONE; JUMPS]),
             modes: Vec::new(),
             mode: None,
-            seen: 0,
             counters: Counters::default(),
         };
         engine.take_generation();
@@ -147,10 +144,9 @@ impl Engine {
     fn find(&mut self, cpu: &mut Cpu, address: u64, mode: Mode) -> Option<Jump> {
         let heat = *cpu.heat(address);
         let published = self.translator.published();
-        if heat == NEVER || heat == WAITING && published == self.seen {
+        if heat == NEVER || heat == waiting(published) {
             return None;
         }
-        self.seen = published;
         let key = Key { absolute: cpu.code_absolute(), offset: (address & 0xFFF) as u16, mode };
         let region = loop {
             self.counters.searches += 1;
@@ -161,11 +157,11 @@ impl Engine {
                     return None;
                 }
                 Found::Pending => {
-                    *cpu.heat(address) = WAITING;
+                    *cpu.heat(address) = waiting(published);
                     return None;
                 }
                 // It was hot, but the text is another now.
-                Found::Others if heat == READY || heat == WAITING => {
+                Found::Others if heat == READY || is_waiting(heat) => {
                     *cpu.heat(address) = 0;
                     return None;
                 }
@@ -175,7 +171,7 @@ impl Engine {
             let source = Source::of(cpu, options, key.offset, mode, options.style);
             self.translator.request(&self.generation, key.absolute, source);
             if self.translator.options().background {
-                *cpu.heat(address) = WAITING;
+                *cpu.heat(address) = waiting(published);
                 return None;
             }
             if self.translator.generation() != self.generation.number {

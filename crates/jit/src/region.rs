@@ -202,7 +202,8 @@ impl Plan {
             changed = false;
             for n in 0..self.items.len() {
                 let i = &self.items[n];
-                let after = if i.emits { i.dirty.union(i.survey.written) } else { Set::default() };
+                let before = if i.survey.may_leave { Set::default() } else { i.dirty };
+                let after = if i.emits { before.union(i.survey.written) } else { Set::default() };
                 for to in [next[n], targets[n]].into_iter().flatten() {
                     let Some(to) = self.items.get_mut(to) else { continue };
                     let dirty = to.dirty.union(after);

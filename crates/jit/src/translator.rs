@@ -21,7 +21,7 @@ use crate::region::{PAGE, Plan, Source, Style};
 pub struct Options {
     /// What the compiler does.
     pub optimization: Optimization,
-    /// How often the target of a branch is reached before it is compiled.
+    /// How often the target of a branch is reached before it is compiled; below 50,000.
     pub threshold: u16,
     /// Compile on a thread of its own while the interpreter goes on; else at once.
     pub background: bool,
@@ -61,6 +61,8 @@ pub struct Translated {
     pub instructions: u64,
     /// Of those, calls of handlers.
     pub calls: u64,
+    /// Regions that the compiler refused, so that they are interpreted: defects of the emitter.
+    pub refused: u64,
     /// Bytes of host code.
     pub bytes: u64,
     /// Time of the host's CPUs spent planning and compiling.
@@ -198,8 +200,6 @@ impl Generation {
 
 struct Queue {
     waiting: Vec<(u64, Source)>,
-    /// Those for which there is a translation that could be better.
-    better: Vec<(u64, Source)>,
     thread: bool,
     closed: bool,
 }
@@ -235,7 +235,7 @@ impl Translator {
             published: AtomicU64::new(0),
             compiler: Mutex::new(compiler),
             translated: Mutex::default(),
-            queue: Mutex::new(Queue { waiting: Vec::new(), better: Vec::new(), thread: false, closed: false }),
+            queue: Mutex::new(Queue { waiting: Vec::new(), thread: false, closed: false }),
             wake: Condvar::new(),
         })))
     }
@@ -290,10 +290,7 @@ impl Translator {
             let (state, style) = (State::Pending(source.page.clone()), source.style);
             let entry = Known { text: Vec::new(), state, style };
             generation.note(key, None, entry);
-            let mut queue = self.0.queue.lock();
-            let queue = &mut *queue;
-            let list = if source.style == Style::Quick { &mut queue.waiting } else { &mut queue.better };
-            list.push((absolute, source));
+            self.0.queue.lock().waiting.push((absolute, source));
             self.0.wake.notify_one();
         } else {
             let mut compiler = self.0.compiler.lock();
@@ -345,7 +342,6 @@ impl Drop for Translator {
         let mut queue = self.0.queue.lock();
         queue.closed = true;
         queue.waiting.clear();
-        queue.better.clear();
         self.0.wake.notify_all();
     }
 }
@@ -361,7 +357,7 @@ impl Inner {
                         return;
                     }
                     // The latest request is for what runs now.
-                    if let Some(next) = queue.waiting.pop().or_else(|| queue.better.pop()) {
+                    if let Some(next) = queue.waiting.pop() {
                         break next;
                     }
                     self.wake.wait(&mut queue);
@@ -391,7 +387,11 @@ impl Inner {
 
     fn compile(&self, compiler: &mut Compiler, plan: &Plan) -> Option<Region> {
         // What the compiler refuses is interpreted.
-        let code = compiler.compile(plan).ok()?;
+        // What the compiler refuses is interpreted; no test lets it pass.
+        let Ok(code) = compiler.compile(plan) else {
+            self.translated.lock().refused += 1;
+            return None;
+        };
         let length = code.len();
         let mut generation = self.current.read().clone();
         let first = generation.arena.lock().add(code);

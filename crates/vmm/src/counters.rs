@@ -64,6 +64,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         rows.push(("of those, a second time and better", translated.best));
         rows.push(("instructions in them", translated.instructions));
         rows.push(("of those, calls of the interpreter's functions", translated.calls));
+        rows.push(("regions that could not be translated", translated.refused));
         rows.push(("bytes of host code", translated.bytes));
         rows.push(("microseconds of translating", translated.time.as_micros() as u64));
         rows.push(("times that all host code was forgotten", translated.generations));
