@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::fs;
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 use softsie_cpu::{Lowcore, ProgramCode, Psw};
 use softsie_exec::{Leave, NoObserver, run, step as interpret};
 use softsie_isa::assemble;
 use softsie_jit::{Engine, Optimization};
-use softsie_tests::{Bare, Case, Step, build_tables, check_with, parse};
+use softsie_tests::coverage::all_cases;
+use softsie_tests::{Bare, Step, build_tables, check_with};
 
 fn engine() -> Engine {
     Engine::new(Optimization::None).unwrap()
@@ -46,23 +44,11 @@ fn step(engine: &mut Engine, bare: &mut Bare) -> Step {
     }
 }
 
-fn cases() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut cases = Vec::new();
-    for file in fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()) {
-        if file.extension().is_some_and(|e| e == "case") {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            cases.extend(parse(&name, &fs::read_to_string(&file).unwrap()).unwrap());
-        }
-    }
-    cases
-}
-
 #[test]
 fn every_case_holds_in_emitted_code() {
     let mut engine = engine();
     engine.set_limit(1);
-    let cases = cases();
+    let cases = all_cases().unwrap();
     let mut wrong = Vec::new();
     for case in &cases {
         if let Err(e) = check_with(case, &mut |bare| step(&mut engine, bare)) {
