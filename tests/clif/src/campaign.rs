@@ -150,8 +150,8 @@ enum Outcome {
 /// A back end's reason without the names of values.
 fn reason(what: &str) -> String {
     let words = what.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.');
-    let keep = |w: &&str| !w.is_empty() && !(w.starts_with('v') && w[1..].chars().all(|c| c.is_ascii_digit()));
-    words.filter(keep).take(12).collect::<Vec<_>>().join(" ")
+    let value = |w: &&str| w.strip_prefix('v').is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()));
+    words.filter(|w| !w.is_empty() && !value(w)).take(12).collect::<Vec<_>>().join(" ")
 }
 
 fn tell(seed: u64, which: Which, difference: &str, generated: &Generated, code: &[u8]) -> String {
