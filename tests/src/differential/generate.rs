@@ -186,7 +186,7 @@ impl Generator {
         }
         match pieces.first().and_then(|p| decode(p.text)) {
             // Functions whose result is not the time, or random.
-            Some(Op::PTFF) => gr[0] = r.pick(&[0, 2, 0x3F, 0x80]),
+            Some(Op::PTFF) => gr[0] = r.pick(&[0, 0x3F, 0x80]),
             Some(Op::PRNO) => gr[0] = r.pick(&[0, 3, 0x83, 0x7F]),
             Some(Op::CSST) => gr[0] = r.below(4) | r.below(6) << 8 | (r.below(40) / 39) << 20,
             Some(Op::PLO) => gr[0] = r.below(28) | (r.below(4) / 3) << 8,
