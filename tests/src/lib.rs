@@ -4,6 +4,7 @@
 mod bare;
 mod case;
 mod check;
+pub mod coverage;
 pub mod differential;
 mod hostile;
 mod multi;

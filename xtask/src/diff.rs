@@ -13,6 +13,9 @@ pub struct Options {
     /// How many sequences to compare
     #[arg(long, default_value_t = 100_000)]
     sequences: u64,
+    /// End after so many minutes, however many there were
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Seed of the random numbers; the same seed gives the same sequences
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -28,6 +31,12 @@ pub struct Options {
     /// The engine of softsie to compare: interpreter or jit
     #[arg(long)]
     engine: Option<String>,
+    /// What to compare it with: qemu, or interpreter (then emitted code is compared)
+    #[arg(long)]
+    against: Option<String>,
+    /// Write how often each instruction was compared into tests/rounds.tsv, from which the coverage report is made
+    #[arg(long)]
+    record: bool,
     /// Folder for case files of differences; they are printed when it is not given
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -42,7 +51,12 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     command.current_dir(repository);
     command.args(["run", "--release", "--quiet", "--package", "softsie-tests", "--bin", "diff", "--"]);
     command.args(["--sequences", &options.sequences.to_string(), "--seed", &options.seed.to_string()]);
-    for (name, value) in [("--class", &options.class), ("--only", &options.only), ("--engine", &options.engine)] {
+    for (name, value) in [
+        ("--class", &options.class),
+        ("--only", &options.only),
+        ("--engine", &options.engine),
+        ("--against", &options.against),
+    ] {
         if let Some(value) = value {
             command.args([name, value]);
         }
@@ -54,8 +68,14 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
             command.arg(name).arg(value);
         }
     }
+    if let Some(minutes) = options.minutes {
+        command.args(["--minutes", &minutes.to_string()]);
+    }
     if options.rounds {
         command.arg("--rounds");
+    }
+    if options.record {
+        command.arg("--record").arg(repository.join("tests/rounds.tsv"));
     }
     let status = command.status().context("cannot run cargo")?;
     Ok(status.code().map_or(2, |code| code as u8))

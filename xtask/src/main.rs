@@ -2,6 +2,8 @@
 //! softsie to a shell), `test` is everything that must hold before a change is good. README.md names both.
 
 mod apt;
+mod clif;
+mod coverage;
 mod cpio;
 mod deb;
 mod diff;
@@ -40,6 +42,10 @@ enum Chore {
     Litmus(litmus::Options),
     /// Run glibc, SQLite, OpenSSL, compressors and Python's tests in a guest and on this host, and compare
     Oracles(oracles::Options),
+    /// Compile random functions for s390x and for the host, and compare what they do in softsie and on the host
+    Clif(clif::Options),
+    /// Write docs/coverage.tsv: cases, exceptions and differential rounds of each instruction
+    Coverage,
     /// Run every check: format, lints, tests, and a boot of the real kernel
     Test(tests::Options),
 }
@@ -57,6 +63,8 @@ fn main() -> ExitCode {
         Chore::Rootfs(options) => rootfs::run(&repository(), &options),
         Chore::Litmus(options) => litmus::run(&repository(), &options),
         Chore::Oracles(options) => oracles::run(&repository(), &options),
+        Chore::Clif(options) => clif::run(&repository(), &options),
+        Chore::Coverage => coverage::run(&repository()),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
     match outcome {

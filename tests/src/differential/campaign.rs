@@ -3,29 +3,34 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use softsie_cpu::FacilityList;
-use softsie_isa::{Class, Op};
+use softsie_isa::{Class, Op, ROWS};
 
 use super::case_text;
-use super::compare::{Field, Pair};
+use super::compare::{Against, Field, Pair};
 use super::layout::BATCH_LIMIT;
 use super::minimise::{Case, minimise};
+use super::opponent::Opponent;
 use super::record::{Piece, Record, Target};
-use super::{Batch, Engine, Generator, Machine, Qemu, layout};
+use super::{Batch, Engine, Generator, Machine, Outcome, Qemu, layout};
 
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many sequences.
     pub sequences: u64,
+    /// It ends after so long, however many there were.
+    pub time: Option<Duration>,
     /// Seed; the same seed makes the same sequences.
     pub seed: u64,
     /// Only instructions of this class.
     pub class: Option<Class>,
     /// Only these instructions.
     pub only: Vec<Op>,
+    /// What to compare with.
+    pub against: Against,
     /// QEMU.
     pub qemu: PathBuf,
     /// softsie's engine.
@@ -45,21 +50,25 @@ pub struct Totals {
     pub differences: u64,
     /// Sequences that each rule explained.
     pub explained: BTreeMap<&'static str, u64>,
-    /// Sequences in which each instruction occurred.
+    /// Sequences in which each instruction was begun; none when no interpreter took part.
     pub rounds: BTreeMap<&'static str, u64>,
     /// How sequences ended: 0 for completion, else the program-interruption code.
     pub ends: BTreeMap<u16, u64>,
     /// Sequences that an instruction's specification exception ended.
     pub specification: BTreeMap<&'static str, u64>,
-    /// Instructions that QEMU does not have.
+    /// Instructions that QEMU does not have, or that a bare CPU cannot complete.
     pub absent: Vec<&'static str>,
+    /// Instructions that sequences were made of.
+    pub generated: Vec<Op>,
+    /// What softsie was compared with, in words.
+    pub opponent: String,
 }
 
 /// A campaign.
 pub struct Campaign {
     options: Options,
     softsie: Machine,
-    qemu: Qemu,
+    other: Opponent,
     /// What a campaign has come to.
     pub totals: Totals,
     reported: usize,
@@ -73,9 +82,13 @@ impl Campaign {
     /// # Errors
     /// No memory, or no QEMU.
     pub fn new(options: Options) -> Result<Campaign, String> {
-        let qemu = Qemu::new(&options.qemu, 0)?;
-        let softsie = Machine::new(FacilityList::default(), options.engine)?;
-        Ok(Campaign { options, softsie, qemu, totals: Totals::default(), reported: 0, signatures: HashMap::new() })
+        let facilities = all_facilities();
+        let other = match options.against {
+            Against::Qemu => Opponent::Qemu(Qemu::new(&options.qemu, 0)?),
+            Against::Interpreter => Opponent::Interpreter(Machine::new(facilities.clone(), Engine::Interpreter)?),
+        };
+        let softsie = Machine::new(facilities, options.engine)?;
+        Ok(Campaign { options, softsie, other, totals: Totals::default(), reported: 0, signatures: HashMap::new() })
     }
 
     /// Runs it, telling progress on standard error.
@@ -83,30 +96,44 @@ impl Campaign {
     /// # Errors
     /// What the engines report.
     pub fn run(&mut self) -> Result<(), String> {
-        let version = self.qemu.version()?;
-        eprintln!("{version}");
-        // "QEMU emulator version 10.0.2 (…)"
-        let major = version.split_whitespace().find_map(|w| w.split('.').next()?.parse::<u32>().ok());
-        if major.is_some_and(|m| m < 10) {
-            eprintln!("note: the explained differences are those of QEMU 10; older ones have mistakes of their own");
+        self.totals.opponent = match &self.other {
+            Opponent::Interpreter(_) => "the interpreter".to_owned(),
+            Opponent::Qemu(qemu) => qemu.version()?,
+        };
+        eprintln!("{}", self.totals.opponent);
+        if self.options.against == Against::Qemu {
+            // "QEMU emulator version 10.0.2 (…)"
+            let mut words = self.totals.opponent.split_whitespace();
+            let major = words.find_map(|w| w.split('.').next()?.parse::<u32>().ok());
+            if major.is_some_and(|m| m < 10) {
+                eprintln!(
+                    "note: the explained differences are those of QEMU 10; older ones have mistakes of their own"
+                );
+            }
         }
-        let ops = self.present_in_qemu(&Generator::candidates())?;
+        let ops = self.present(&Generator::candidates(self.options.against))?;
         let wanted = |op: &Op| {
             (self.options.class.is_none_or(|c| op.row().class == c))
                 && (self.options.only.is_empty() || self.options.only.contains(op))
         };
         let ops: Vec<Op> = ops.into_iter().filter(wanted).collect();
         if ops.is_empty() {
-            return Err("no instruction of that class is in both softsie and QEMU".to_owned());
+            return Err("no instruction of that class can be compared".to_owned());
         }
-        eprintln!("{} instructions; {} that softsie has are not in QEMU", ops.len(), self.totals.absent.len());
+        eprintln!("{} instructions; {} that softsie has are not in the other", ops.len(), self.totals.absent.len());
         let mut generator = Generator::new(self.options.seed, &ops);
+        self.totals.generated = ops;
+        self.count_rounds(false);
         let begin = Instant::now();
-        while self.totals.sequences < self.options.sequences {
+        let limit = self.options.time;
+        let in_time = || limit.is_none_or(|limit| begin.elapsed() < limit);
+        while self.totals.sequences < self.options.sequences && in_time() {
             let left = self.options.sequences - self.totals.sequences;
             let batch = generator.batch(usize::try_from(left).map_or(BATCH_LIMIT, |n| n.min(BATCH_LIMIT)));
             self.both(&batch)?;
+            self.count_rounds(true);
             self.look(&batch)?;
+            self.count_rounds(false);
             let seconds = begin.elapsed().as_secs_f64();
             eprintln!(
                 "{} sequences, {} unexplained, {} explained, {:.0} a second",
@@ -121,16 +148,28 @@ impl Campaign {
 
     /// Runs a batch on both engines at the same time.
     fn both(&mut self, batch: &Batch) -> Result<(), String> {
-        let Campaign { softsie, qemu, .. } = self;
+        let Campaign { softsie, other, .. } = self;
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| softsie.run(batch));
-            qemu.run(batch)?;
-            other.join().map_err(|_| "softsie panicked".to_owned())?
+            let ours = scope.spawn(|| softsie.run(batch));
+            other.run(batch)?;
+            ours.join().map_err(|_| "softsie panicked".to_owned())?
         })
     }
 
-    /// The instructions that do not give an operation exception in QEMU. softsie gets QEMU's facilities.
-    fn present_in_qemu(&mut self, ops: &[Op]) -> Result<Vec<Op>, String> {
+    /// Takes what the interpreter counted, and adds it up when it is of the campaign itself.
+    fn count_rounds(&mut self, add: bool) {
+        let rounds = match &mut self.other {
+            Opponent::Interpreter(machine) => machine.take_rounds(),
+            Opponent::Qemu(_) => self.softsie.take_rounds(),
+        };
+        for (op, count) in rounds.into_iter().filter(|_| add) {
+            *self.totals.rounds.entry(op.mnemonic()).or_default() += count;
+        }
+    }
+
+    /// The instructions that the other side has: no operation exception in QEMU, nothing for the host on a bare CPU.
+    /// softsie gets QEMU's facilities.
+    fn present(&mut self, ops: &[Op]) -> Result<Vec<Op>, String> {
         // STFLE of four doublewords to the address in register 2, after all others.
         const STFLE: u64 = 0xB2B0_2000_0000_0000;
         let texts = ops.iter().map(|op| op.text()).chain([STFLE]);
@@ -159,16 +198,20 @@ impl Campaign {
             })
             .collect();
         let batch = Batch { records, backgrounds: vec![vec![0; layout::DATA_SIZE]], read_only: vec![0; 4096] };
-        self.qemu.run(&batch)?;
+        self.other.run(&batch)?;
         let mut present = Vec::new();
         for (index, op) in ops.iter().enumerate() {
-            if super::Outcome::of(self.qemu.storage(), index).program() == 1 {
+            let outcome = Outcome::of(self.other.storage(), index);
+            if outcome.program() == 1 || outcome.kind() == layout::result::FOR_THE_HOST {
                 self.totals.absent.push(op.mnemonic());
             } else {
                 present.push(*op);
             }
         }
-        let list = super::Outcome::of(self.qemu.storage(), ops.len()).data();
+        if self.options.against == Against::Interpreter {
+            return Ok(present);
+        }
+        let list = Outcome::of(self.other.storage(), ops.len()).data();
         let facilities: Vec<u16> =
             (0..256u16).filter(|bit| list[usize::from(bit / 8)] & (0x80 >> (bit % 8)) != 0).collect();
         eprintln!("facilities {facilities:?}");
@@ -180,19 +223,13 @@ impl Campaign {
     fn look(&mut self, batch: &Batch) -> Result<(), String> {
         let mut cases = Vec::new();
         for (index, record) in batch.records.iter().enumerate() {
-            let pair = Pair::of(record, index, self.softsie.storage(), self.qemu.storage());
+            let pair = Pair::of(record, index, self.softsie.storage(), &self.other);
             self.totals.sequences += 1;
             *self.totals.ends.entry(pair.softsie.program()).or_default() += 1;
             if pair.softsie.program() == 6
                 && let Some(op) = pair.ended_by(pair.softsie)
             {
                 *self.totals.specification.entry(op.mnemonic()).or_default() += 1;
-            }
-            let mut seen: Vec<Op> = pair.ops().collect();
-            seen.sort_unstable_by_key(|op| *op as u16);
-            seen.dedup();
-            for op in seen {
-                *self.totals.rounds.entry(op.mnemonic()).or_default() += 1;
             }
             if pair.equal() {
                 continue;
@@ -222,7 +259,7 @@ impl Campaign {
             return Ok(());
         }
         self.reported += cases.len();
-        let cases = minimise(cases, &batch.read_only, &mut self.softsie, &mut self.qemu)?;
+        let cases = minimise(cases, &batch.read_only, &mut self.softsie, &mut self.other)?;
         self.report(&cases, &batch.read_only)
     }
 
@@ -236,7 +273,7 @@ impl Campaign {
         }
         self.both(&batch)?;
         for (index, case) in cases.iter().enumerate() {
-            let pair = Pair::of(&batch.records[index], index, self.softsie.storage(), self.qemu.storage());
+            let pair = Pair::of(&batch.records[index], index, self.softsie.storage(), &self.other);
             println!("{}", case_text::summary(&pair));
             let text = case_text::text(case, &pair, self.options.seed);
             match &self.options.folder {
@@ -253,4 +290,13 @@ impl Campaign {
         }
         Ok(())
     }
+}
+
+/// Every facility that an instruction of the table belongs to.
+pub(super) fn all_facilities() -> FacilityList {
+    let mut list = FacilityList::default();
+    for facility in ROWS.iter().flat_map(|r| r.facilities) {
+        list.set(*facility, true);
+    }
+    list
 }

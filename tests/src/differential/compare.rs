@@ -7,6 +7,7 @@ use softsie_isa::Op;
 
 use super::explained;
 use super::layout::{self, result};
+use super::opponent::Opponent;
 use super::record::{Outcome, Record, Target};
 
 /// Something that an outcome consists of.
@@ -42,8 +43,19 @@ pub enum Field {
     Vr(usize),
     /// FPC.
     Fpc,
+    /// Breaking-event address.
+    BreakingEvent,
     /// The data area, from this offset on.
     Data(usize),
+}
+
+/// What softsie is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Against {
+    /// QEMU: a difference may have an explanation.
+    Qemu,
+    /// softsie's own interpreter: there is none.
+    Interpreter,
 }
 
 /// Both outcomes of a record.
@@ -55,20 +67,29 @@ pub struct Pair<'a> {
     pub index: usize,
     /// What softsie did.
     pub softsie: Outcome<'a>,
-    /// What QEMU did.
+    /// What QEMU, or whatever softsie is compared with, did.
     pub qemu: Outcome<'a>,
+    /// Which of them.
+    pub against: Against,
 }
 
 impl<'a> Pair<'a> {
     /// The outcomes of record `index`.
-    pub fn of(record: &'a Record, index: usize, softsie: &'a [u8], qemu: &'a [u8]) -> Pair<'a> {
-        Pair { record, index, softsie: Outcome::of(softsie, index), qemu: Outcome::of(qemu, index) }
+    pub fn of(record: &'a Record, index: usize, softsie: &'a [u8], other: &'a Opponent) -> Pair<'a> {
+        let qemu = Outcome::of(other.storage(), index);
+        Pair { record, index, softsie: Outcome::of(softsie, index), qemu, against: other.against() }
     }
 
-    /// Whether the outcomes are equal but for what is never compared: the breaking-event address.
+    /// Whether the outcomes are equal, but for the breaking-event address, which QEMU does not keep.
     pub fn equal(&self) -> bool {
         let (a, b) = (self.softsie.0, self.qemu.0);
-        a[..8] == b[..8] && a[0x10..] == b[0x10..]
+        let unfinished = !matches!(self.softsie.kind(), 1..=3);
+        a[..8] == b[..8] && (unfinished || a[0x10..] == b[0x10..] && (!self.strict() || a[8..0x10] == b[8..0x10]))
+    }
+
+    /// Whether no rule explains anything.
+    fn strict(&self) -> bool {
+        self.against == Against::Interpreter
     }
 
     /// The fields that differ.
@@ -78,7 +99,7 @@ impl<'a> Pair<'a> {
         if a.kind() != b.kind() {
             return vec![Field::Kind];
         }
-        if a.kind() == 0 {
+        if !matches!(a.kind(), 1..=3) {
             // Neither has a result.
             return out;
         }
@@ -108,6 +129,8 @@ impl<'a> Pair<'a> {
             see(Field::Vr(n), a.vr(n) != b.vr(n));
         }
         see(Field::Fpc, a.fpc() != b.fpc());
+        let breaking = |o: Outcome<'a>| o.doubleword(result::BREAKING_EVENT);
+        see(Field::BreakingEvent, self.strict() && breaking(a) != breaking(b));
         let first = a.data().iter().zip(b.data()).position(|(a, b)| a != b);
         if let Some(first) = first {
             see(Field::Data(first), true);
@@ -122,6 +145,14 @@ impl<'a> Pair<'a> {
         }
         // QEMU lets a vector-processing exception nullify.
         let nullified = softsie_cpu::ProgramCode(o.program()).nullifies();
+        if self.text_changed() {
+            let address = o.psw_address().wrapping_sub(if nullified { 0 } else { o.ilc() });
+            let mut text = [0; 8];
+            let data = o.data().get(address.wrapping_sub(layout::DATA) as usize..)?;
+            let length = data.len().min(8);
+            text[..length].copy_from_slice(&data[..length]);
+            return softsie_isa::decode(u64::from_be_bytes(text));
+        }
         let (places, _, _) = self.record.places();
         let at = |address: u64| {
             let at = address.wrapping_sub(self.record.start(self.index));
@@ -130,6 +161,33 @@ impl<'a> Pair<'a> {
         let address = if nullified { o.psw_address() } else { o.psw_address().wrapping_sub(o.ilc()) };
         let piece = at(address).or_else(|| at(o.psw_address()))?;
         softsie_isa::decode(self.effective(piece))
+    }
+
+    /// Whether the record's code has stored into itself: what was executed is what the data area holds now.
+    pub fn text_changed(&self) -> bool {
+        let code = self.record.code(self.index);
+        self.record.in_data
+            && !self.softsie.data()[self.record.offset as usize..].iter().zip(&code).all(|(a, b)| a == b)
+    }
+
+    /// Whether the text that the data area holds now has other instructions than the record's, and not only other operands.
+    pub fn instructions_changed(&self) -> bool {
+        let decode_at = |code: &[u8], at: u64| {
+            let mut text = [0; 8];
+            let bytes = code.get(at as usize..).unwrap_or_default();
+            let length = bytes.len().min(8);
+            text[..length].copy_from_slice(&bytes[..length]);
+            softsie_isa::decode(u64::from_be_bytes(text))
+        };
+        let (pieces, execute, _) = self.record.places();
+        let (before, after) =
+            (self.record.code(self.index), &self.softsie.data()[self.record.offset as usize % layout::DATA_SIZE..]);
+        self.text_changed() && pieces.iter().chain(&execute).any(|at| decode_at(&before, *at) != decode_at(after, *at))
+    }
+
+    /// Whether the code lies in the data area and goes beyond its end.
+    pub fn text_ends_early(&self) -> bool {
+        self.record.in_data && self.record.offset + self.record.places().2 > layout::DATA_SIZE as u64
     }
 
     /// The text of a piece, of EXECUTE's text that of its target.
@@ -159,11 +217,16 @@ impl<'a> Pair<'a> {
 
     /// One field's two values.
     pub fn show(&self, field: Field) -> String {
-        let both = |f: &dyn Fn(Outcome<'a>) -> String| format!("{field} {}, QEMU {}", f(self.softsie), f(self.qemu));
+        let other = match self.against {
+            Against::Qemu => "QEMU",
+            Against::Interpreter => "interpreter",
+        };
+        let both = |f: &dyn Fn(Outcome<'a>) -> String| format!("{field} {}, {other} {}", f(self.softsie), f(self.qemu));
         match field {
-            Field::Kind => {
-                both(&|o| ["nothing", "completed", "program interruption", "other"][o.kind().min(3) as usize].into())
-            }
+            Field::Kind => both(&|o| {
+                ["nothing", "completed", "program interruption", "other", "for the host"][o.kind().min(4) as usize]
+                    .into()
+            }),
             Field::Program => both(&|o| format!("{:x}", o.program())),
             Field::Ilc => both(&|o| format!("{}", o.ilc())),
             Field::Address => {
@@ -181,6 +244,7 @@ impl<'a> Pair<'a> {
             Field::Cr(n) => both(&|o| format!("{:x}", o.doubleword(result::CR + 8 * n))),
             Field::Vr(n) => both(&|o| format!("{:032x}", o.vr(n))),
             Field::Fpc => both(&|o| format!("{:08x}", o.fpc())),
+            Field::BreakingEvent => both(&|o| format!("{:x}", o.doubleword(result::BREAKING_EVENT))),
             Field::Data(at) => both(&|o| hex(&o.data()[at..(at + 16).min(layout::DATA_SIZE)])),
         }
     }
@@ -192,11 +256,11 @@ impl<'a> Pair<'a> {
             .differences()
             .into_iter()
             .filter(|field| match explained::rule_for(self, *field) {
-                Some(rule) => {
+                Some(rule) if !self.strict() => {
                     rules.push(rule.name);
                     false
                 }
-                None => true,
+                _ => true,
             })
             .collect();
         rules.dedup();
@@ -226,6 +290,7 @@ impl fmt::Display for Field {
             Field::Cr(n) => write!(f, "c{n}"),
             Field::Vr(n) => write!(f, "v{n}"),
             Field::Fpc => f.write_str("fpc"),
+            Field::BreakingEvent => f.write_str("bea"),
             Field::Data(at) => write!(f, "m{:x}", layout::DATA as usize + at),
         }
     }

@@ -3,8 +3,9 @@
 
 use softsie_isa::{Class, FieldName, Op, Operand, State, decode};
 
-use super::compare::{Field, Pair};
+use super::compare::{Against, Field, Pair};
 use super::layout::Space;
+use super::layout::result::FOR_THE_HOST;
 use super::operand_rules;
 
 /// Who is right.
@@ -29,7 +30,15 @@ pub struct Rule {
 }
 
 /// Why an implemented instruction is not generated.
-pub fn excluded(op: Op) -> Option<&'static str> {
+pub fn excluded(op: Op, against: Against) -> Option<&'static str> {
+    match against {
+        Against::Qemu => excluded_from_qemu(op),
+        // What the host completes is found out by asking.
+        Against::Interpreter => None,
+    }
+}
+
+fn excluded_from_qemu(op: Op) -> Option<&'static str> {
     use Op::*;
     let row = op.row();
     Some(match op {
@@ -146,6 +155,36 @@ pub const RULES: &[Rule] = &[
         applies: |p, _| p.qemu.kind() == 0 && p.softsie.kind() != 0,
     },
     Rule {
+        name: "instruction for the host",
+        verdict: Verdict::Unpredictable,
+        reason: "Text that was changed or branched into can be an instruction that the host completes, which no bare CPU has",
+        applies: |p, _| p.softsie.kind() == FOR_THE_HOST,
+    },
+    Rule {
+        name: "instruction that changes its own text",
+        verdict: Verdict::Qemu,
+        reason: "An instruction is executed once (chapter 5); QEMU starts anew one that has stored into the text it was \
+                 translated from, so that what is fetched and stored changes twice",
+        applies: |p, _| {
+            // What depends on the condition code finds another one the second time.
+            let twice = |op| operand_rules::updates_storage(op) || operand_rules::is_interruptible(op);
+            p.text_changed() && (p.ops().any(twice) || p.has(ON_CONDITION))
+        },
+    },
+    Rule {
+        name: "text that has become other instructions",
+        verdict: Verdict::Qemu,
+        reason: "Instructions that are not generated, or not together with others, because QEMU differs; so is what was changed \
+                 into one of them by the sequence itself",
+        applies: |p, _| p.instructions_changed(),
+    },
+    Rule {
+        name: "left half of the registers of TRANSLATE EXTENDED",
+        verdict: Verdict::Qemu,
+        reason: "Bits 0 to 31 stay in the 24- and 31-bit modes (chapter 7); QEMU sets them to zeros and carries into bit 32",
+        applies: |p, f| matches!(f, Field::Gr(_)) && p.has(&[Op::TRE]) && short_addresses(p),
+    },
+    Rule {
         name: "second byte of TEST AND SET",
         verdict: Verdict::Qemu,
         reason: "TEST AND SET has no operand in its second byte, which EXECUTE may change (chapter 7); QEMU takes it for part of \
@@ -158,7 +197,10 @@ pub const RULES: &[Rule] = &[
         reason: "The length is that of the EXECUTE-type instruction (chapter 6); QEMU tells 2 for some access exceptions of the \
                  target",
         applies: |p, f| {
-            f == Field::Ilc && p.qemu.ilc() == 2 && is_access(p.qemu.program()) && p.has(&[Op::EX, Op::EXRL])
+            f == Field::Ilc
+                && p.qemu.ilc() == 2
+                && is_access(p.qemu.program())
+                && (p.has(&[Op::EX, Op::EXRL]) || p.text_changed())
         },
     },
     Rule {
@@ -217,7 +259,9 @@ pub const RULES: &[Rule] = &[
                 && is_access(p.softsie.program())
                 && is_access(p.qemu.program())
                 && p.ended_by(p.softsie) == p.ended_by(p.qemu)
-                && p.ended_by(p.softsie).is_some_and(operand_rules::is_interruptible)
+                && (p.ended_by(p.softsie).is_some_and(operand_rules::is_interruptible)
+                    // It has ended by CC 3, and there is no next instruction.
+                    || p.text_ends_early() && p.ops().any(operand_rules::may_go_on))
         },
     },
     Rule {

@@ -3,6 +3,7 @@
 
 use softsie_isa::{Class, FieldName, Op, Operand, Row, decode};
 
+use super::compare::Against;
 use super::explained;
 use super::layout::{self, BATCH_LIMIT, DATA_SIZE, Space};
 use super::operand_rules::{self, Branch};
@@ -47,6 +48,11 @@ struct Unit {
 impl Generator {
     /// A generator of records of `ops`.
     pub fn new(seed: u64, ops: &[Op]) -> Generator {
+        Generator::of(Random::new(seed), ops)
+    }
+
+    /// A generator that takes its decisions from `random`.
+    pub fn of(random: Random, ops: &[Op]) -> Generator {
         let some = |keep: &dyn Fn(Op) -> bool| -> Vec<Op> {
             let kept: Vec<Op> = ops.iter().copied().filter(|op| keep(*op)).collect();
             // Of a choice of instructions that all go alone, sequences are made of something else.
@@ -57,7 +63,7 @@ impl Generator {
             !operand_rules::is_alone(op) && Branch::of(op).is_none() && !matches!(op, Op::EX | Op::EXRL | Op::SVC)
         });
         Generator {
-            random: Random::new(seed),
+            random,
             social,
             straight,
             ops: ops.to_vec(),
@@ -70,11 +76,11 @@ impl Generator {
     }
 
     /// The instructions that can be compared: implemented, and not of those that [`explained::excluded`] names.
-    pub fn candidates() -> Vec<Op> {
+    pub fn candidates(against: Against) -> Vec<Op> {
         softsie_isa::ROWS
             .iter()
             .map(|row| row.op)
-            .filter(|op| softsie_exec::semantics::is_implemented(*op) && explained::excluded(*op).is_none())
+            .filter(|op| softsie_exec::semantics::is_implemented(*op) && explained::excluded(*op, against).is_none())
             .collect()
     }
 
@@ -87,7 +93,9 @@ impl Generator {
         for record in &mut records {
             // Code among the operands, some of it beyond the end of what is mapped.
             let mapped = record.cr[1] != Space::Wrapping.asce();
-            if mapped && backgrounds.len() < layout::BACKGROUND_LIMIT && self.random.chance(5) {
+            // Where it cannot change the instruction that clears the time.
+            let timeless = !record.pieces.iter().any(|p| decode(p.text).is_some_and(operand_rules::stores_time));
+            if mapped && timeless && backgrounds.len() < layout::BACKGROUND_LIMIT && self.random.chance(5) {
                 let length = record.places().2;
                 record.in_data = true;
                 record.offset = match self.random.below(8) {
@@ -175,6 +183,14 @@ impl Generator {
         }
         if let Some(mask) = self.psw_mask {
             gr[14] = mask;
+        }
+        match pieces.first().and_then(|p| decode(p.text)) {
+            // Functions whose result is not the time, or random.
+            Some(Op::PTFF) => gr[0] = r.pick(&[0, 0x3F, 0x80]),
+            Some(Op::PRNO) => gr[0] = r.pick(&[0, 3, 0x83, 0x7F]),
+            Some(Op::CSST) => gr[0] = r.below(4) | r.below(6) << 8 | (r.below(40) / 39) << 20,
+            Some(Op::PLO) => gr[0] = r.below(28) | (r.below(4) / 3) << 8,
+            _ => {}
         }
         let mut cr = [0u64; 16];
         // AFP registers, vectors, secondary-space control, and whatever an initial reset leaves.
@@ -311,7 +327,7 @@ impl Generator {
                 s.execute.push(Piece::plain(self.random.pick(&[0x4400 << 48, 0xC600 << 48])));
                 s.pieces.push(Piece { text: op.text(), target: Target::Execute(s.execute.len() - 1) });
             }
-            None if matches!(op, Op::LPSW | Op::LPSWE) => self.load_psw(s, op),
+            None if matches!(op, Op::LPSW | Op::LPSWE | Op::LPSWEY) => self.load_psw(s, op),
             None if op == Op::EXRL || op == Op::EX => {
                 let target = loop {
                     let op = self.random.pick(&self.straight);
@@ -356,6 +372,7 @@ impl Generator {
                     s.pieces.push(Piece { text: 0xA714_0000_0000_0000, target: Target::Piece(s.pieces.len() + 2) });
                     s.pieces.push(Piece::plain(0x0700 << 48));
                 }
+                s.pieces.extend(clear_time(op, piece.text));
                 if row.class == Class::VectorFp {
                     s.pieces.extend(clear_unpredictable(row, piece.text));
                 }
@@ -508,6 +525,20 @@ impl Generator {
         }
         text
     }
+}
+
+/// Instructions that clear the time that an instruction has stored.
+fn clear_time(op: Op, text: u64) -> Option<Piece> {
+    let length = match op {
+        Op::STCK | Op::STCKF | Op::STPT => 8,
+        Op::STCKE => 16,
+        // General register 0 has a difference of times: LGHI.
+        Op::ECTG => return Some(Piece::plain(0xA709 << 48)),
+        _ => return None,
+    };
+    // XC of the operand with itself.
+    let operand = text >> 32 & 0xFFFF;
+    Some(Piece::plain(0xD7 << 56 | (length - 1) << 48 | operand << 32 | operand << 16))
 }
 
 /// Instructions that clear what a vector floating-point instruction leaves unpredictable in its first operand: all but the

@@ -64,8 +64,10 @@ pub mod record {
 
 /// Offsets in a result.
 pub mod result {
-    /// 0 nothing, 1 supervisor call, 2 program interruption, 3 another interruption.
+    /// 0 nothing, 1 supervisor call, 2 program interruption, 3 another interruption, 4 [`FOR_THE_HOST`].
     pub const KIND: usize = 0;
+    /// Value of [`KIND`] that our side stores for a record with an instruction that the host completes.
+    pub const FOR_THE_HOST: u64 = 4;
     /// Breaking-event address.
     pub const BREAKING_EVENT: usize = 8;
     /// Old PSW.

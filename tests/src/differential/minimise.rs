@@ -5,8 +5,9 @@ use softsie_isa::{Op, decode};
 
 use super::compare::Pair;
 use super::layout::{self, DATA_SIZE, Space};
+use super::opponent::Opponent;
 use super::record::{Piece, Record, Target};
-use super::{Batch, Machine, Qemu};
+use super::{Batch, Machine};
 
 /// A difference being made small.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub fn minimise(
     mut cases: Vec<Case>,
     read_only: &[u8],
     softsie: &mut Machine,
-    qemu: &mut Qemu,
+    other: &mut Opponent,
 ) -> Result<Vec<Case>, String> {
     let mut finished = vec![false; cases.len()];
     for _ in 0..ROUNDS {
@@ -48,7 +49,7 @@ pub fn minimise(
                 c
             })
             .collect();
-        let kept = differing(&candidates, read_only, softsie, qemu)?;
+        let kept = differing(&candidates, read_only, softsie, other)?;
         let mut combined = Vec::new();
         for (n, case) in cases.iter().enumerate() {
             let all = steps(case);
@@ -66,7 +67,7 @@ pub fn minimise(
             }
             combined.push(vec![together]);
         }
-        let both = differing(&combined, read_only, softsie, qemu)?;
+        let both = differing(&combined, read_only, softsie, other)?;
         for (n, case) in cases.iter_mut().enumerate() {
             if finished[n] {
                 continue;
@@ -91,7 +92,7 @@ fn differing(
     candidates: &[Vec<Case>],
     read_only: &[u8],
     softsie: &mut Machine,
-    qemu: &mut Qemu,
+    other: &mut Opponent,
 ) -> Result<Vec<Vec<bool>>, String> {
     let mut out: Vec<Vec<bool>> = candidates.iter().map(|c| vec![false; c.len()]).collect();
     let all: Vec<(usize, usize)> =
@@ -112,9 +113,9 @@ fn differing(
             batch.records.push(record);
         }
         softsie.run(&batch)?;
-        qemu.run(&batch)?;
+        other.run(&batch)?;
         for (index, (n, k)) in part.iter().enumerate() {
-            let pair = Pair::of(&batch.records[index], index, softsie.storage(), qemu.storage());
+            let pair = Pair::of(&batch.records[index], index, softsie.storage(), other);
             out[*n][*k] = !pair.equal() && !pair.judge().0.is_empty();
         }
     }

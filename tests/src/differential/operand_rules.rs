@@ -2,7 +2,7 @@
 //! which instructions branch, go on after CC 3, or use their storage operand as a number.
 //! Source: the instructions' descriptions in the Principles of Operation, chapters 7 and 10.
 
-use softsie_isa::{FieldName, Op, Operand, Row};
+use softsie_isa::{Class, FieldName, Op, Operand, Row};
 
 /// How a branch names its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,11 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
         MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT
         | TRTO | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
         MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
-        CKSM | LURA | LURAG | CSP | CSPG | STURA | STURG => &[R2],
+        CKSM | LURA | LURAG | CSP | CSPG | STURA | STURG | ISKE | SSKE | RRBE | RRBM | IRBM | IVSK | PFMF | LPTEA => {
+            &[R2]
+        }
         TRTE | TRTRE => &[R1],
+        IPTE | IDTE | CRDTE | RDP => &[R1, R2],
         _ => &[],
     }
 }
@@ -75,7 +78,14 @@ pub fn is_alone(op: Op) -> bool {
         TRTO, TRTT, SACF, CLST, MXDBR, MXDB, MDEBR, MDEB, CLCLE, CLCLU, CLCL, MVCL, TRE, MVCLE, MVCLU, VSTRS, MVPG,
         LPSW, LPSWE, SSM, STNSM, STOSM, SPKA, LCTL, LCTLG, STURA, STURG, CSP, CSPG, PTLB, LPP, SCKC, SPT,
     ];
-    OPS.contains(&op)
+    /// The same among those that are not compared with QEMU: what mostly ends a sequence, stores the time, or depends on
+    /// general register 0.
+    const ABSENT: &[Op] = &[
+        STCK, STCKF, STCKE, STPT, ECTG, LPSWEY, LASP, PC, PR, PT, PTI, RP, BAKR, BSA, BSG, TRAP2, TRAP4, SAC, MSTA,
+        EREG, EREGG, ESTA, SSAR, SSAIR, PTFF, PRNO, CSST, PLO, UPT, CFC, IPTE, IDTE, CRDTE, RDP, ISKE, SSKE, RRBE,
+        RRBM, IRBM, IVSK, PFMF, LPTEA,
+    ];
+    OPS.contains(&op) || ABSENT.contains(&op) || op.row().class == Class::Crypto
 }
 
 /// Whether it compares BFP numbers: QEMU does not execute it when nobody looks at the condition code.
@@ -89,14 +99,22 @@ pub fn updates_storage(op: Op) -> bool {
     use Op::*;
     const OPS: &[Op] = &[
         NI, NIY, OI, OIY, XI, XIY, TS, NC, OC, XC, MVN, MVZ, MVO, TR, TRE, CS, CSY, CSG, CDS, CDSY, CDSG, LAA, LAAG,
-        LAAL, LAALG, LAN, LANG, LAO, LAOG, LAX, LAXG, ASI, AGSI, ALSI, ALGSI, MVCOS, MVCP, MVCS,
+        LAAL, LAALG, LAN, LANG, LAO, LAOG, LAX, LAXG, ASI, AGSI, ALSI, ALGSI, MVCOS, MVCP, MVCS, CSP, CSPG,
     ];
     OPS.contains(&op)
 }
 
+/// Whether its result is the time.
+pub fn stores_time(op: Op) -> bool {
+    matches!(op, Op::STCK | Op::STCKF | Op::STCKE | Op::STPT | Op::ECTG)
+}
+
 /// Whether an operand has a real address.
 pub fn uses_real(op: Op) -> bool {
-    matches!(op, Op::STURA | Op::STURG | Op::CSP | Op::CSPG | Op::LURA | Op::LURAG)
+    use Op::*;
+    const OPS: &[Op] =
+        &[STURA, STURG, CSP, CSPG, LURA, LURAG, IPTE, IDTE, CRDTE, RDP, ISKE, SSKE, RRBE, RRBM, IRBM, PFMF];
+    OPS.contains(&op)
 }
 
 /// Whether in the 24- and 31-bit modes it puts an address into a register whose left half stays.

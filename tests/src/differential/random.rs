@@ -3,18 +3,31 @@
 
 /// A generator.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    /// Numbers that come first, the last one at first: what a fuzzer decides.
+    given: Vec<u64>,
+}
 
 impl Random {
     /// A generator; each seed has its own sequence.
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random { state: seed, given: Vec::new() }
+    }
+
+    /// A generator whose first numbers are those of `bytes`.
+    pub fn given(bytes: &[u8]) -> Random {
+        let number = |part: &[u8]| part.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        Random { state: bytes.len() as u64, given: bytes.chunks(8).map(number).rev().collect() }
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        if let Some(number) = self.given.pop() {
+            return number;
+        }
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
