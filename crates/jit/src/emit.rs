@@ -142,7 +142,7 @@ impl Emit<'_> {
 
     /// The address at `offset` from the start of the page, which may be beyond it.
     pub(crate) fn address_of(&mut self, offset: i64) -> Value {
-        let address = self.b.ins().iadd_imm_s(self.base, offset);
+        let address = self.add_constant(self.base, offset);
         match self.mode.address_mask() {
             u64::MAX => address,
             mask => self.b.ins().band_imm_u(address, mask as i64),
@@ -156,6 +156,21 @@ impl Emit<'_> {
             InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u64),
             _ => None,
         }
+    }
+
+    /// A doubleword plus a constant; constants added before are added up, so that an address is a base and one displacement.
+    pub(crate) fn add_constant(&mut self, v: Value, n: i64) -> Value {
+        if n == 0 {
+            return v;
+        }
+        if let Some(inst) = self.b.func.dfg.value_def(v).inst()
+            && let InstructionData::Binary { opcode: Opcode::Iadd, args: [base, constant] } =
+                self.b.func.dfg.insts[inst]
+            && let Some(before) = self.as_constant(constant)
+        {
+            return self.b.ins().iadd_imm_s(base, n.wrapping_add(before as i64));
+        }
+        self.b.ins().iadd_imm_s(v, n)
     }
 
     /// The result on two constants: shift amounts and absolute addresses are made of such, and a constant amount is worth
@@ -497,7 +512,11 @@ impl Machine for Emit<'_> {
         if let Some(v) = self.fold::<T>(a, b, u64::wrapping_add) {
             return v;
         }
-        Val::new(self.b.ins().iadd(a.value, b.value))
+        match (T::BITS, self.as_constant(a.value), self.as_constant(b.value)) {
+            (64, None, Some(c)) => Val::new(self.add_constant(a.value, c as i64)),
+            (64, Some(c), None) => Val::new(self.add_constant(b.value, c as i64)),
+            _ => Val::new(self.b.ins().iadd(a.value, b.value)),
+        }
     }
     fn sub<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         Val::new(self.b.ins().isub(a.value, b.value))

@@ -28,7 +28,7 @@ impl Emit<'_> {
         let slot = self.b.ins().band_imm_u(slot, ((TLB_ENTRIES - 1) * layout::TLB_ENTRY) as i64);
         let entry = self.b.ins().iadd(self.tlb, slot);
         let found = self.get(types::I64, entry, tag);
-        let last = if size > 1 { self.b.ins().iadd_imm_s(address, size as i64 - 1) } else { address };
+        let last = self.add_constant(address, size as i64 - 1);
         let page = self.b.ins().band_imm_s(last, !0xFFF);
         let hit = self.b.ins().icmp(IntCC::Equal, found, page);
         let addend = self.get(types::I64, entry, layout::TLB_ADDEND);
