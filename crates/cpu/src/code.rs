@@ -40,6 +40,13 @@ pub struct Decoded {
     pub operands: Operands,
 }
 
+impl Decoded {
+    /// Whether it stands for an instruction, and not for a way out of decoded code.
+    pub fn is_instruction(&self) -> bool {
+        ![go_on as Handler, stale, page_crossing].into_iter().any(|way| std::ptr::fn_addr_eq(self.handler, way))
+    }
+}
+
 /// The decoded instructions of one page.
 pub struct CodePage {
     absolute: u64,

@@ -365,6 +365,9 @@ fn straight<O: Observer>(cpu: &mut Cpu, observer: &mut O, start: *const Decoded)
 fn observed<O: Observer>(cpu: &mut Cpu, observer: &mut O, at: *const Decoded) -> Result<(), Exit> {
     // SAFETY: see `straight`.
     let d = unsafe { *at };
+    if !d.is_instruction() {
+        return (d.handler)(cpu, &d.operands);
+    }
     let address = cpu.run_base.wrapping_add(u64::from(d.operands.page_offset()));
     if !observer.before(cpu, address, &d) {
         cpu.next_ia = address;

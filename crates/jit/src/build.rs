@@ -199,10 +199,10 @@ impl Builder<'_, '_> {
             let dirty = item.dirty.has(r);
             gr[usize::from(r)] = if self.plan.full.has(r) {
                 let v = self.e.b.append_block_param(block, types::I64);
-                Gpr { full: Some(v), low: None, low_is_newer: false, full_is_dirty: dirty }
+                Gpr { full: Some(v), full_is_dirty: dirty, ..Gpr::default() }
             } else {
                 let v = self.e.b.append_block_param(block, types::I32);
-                Gpr { full: None, low: Some(v), low_is_newer: dirty, full_is_dirty: false }
+                Gpr { low: Some(v), low_is_newer: dirty, low_is_dirty: dirty, ..Gpr::default() }
             };
         }
         let cc = if self.plan.sets_cc {

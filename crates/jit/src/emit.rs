@@ -253,7 +253,8 @@ impl Emit<'_> {
         let low = self.b.ins().uextend(types::I64, low);
         let merged = self.b.ins().bor(high, low);
         let g = &mut self.state.gr[r];
-        (g.full, g.full_is_dirty, g.low_is_newer) = (Some(merged), true, false);
+        g.full_is_dirty |= g.low_is_dirty;
+        (g.full, g.low_is_newer, g.low_is_dirty) = (Some(merged), false, false);
         merged
     }
 
@@ -285,7 +286,7 @@ impl Emit<'_> {
             if let (Some(v), true) = (g.full, g.full_is_dirty) {
                 self.put_cpu(v, layout::GR + 8 * r);
             }
-            if let (Some(v), true) = (g.low, g.low_is_newer) {
+            if let (Some(v), true) = (g.low, g.low_is_dirty) {
                 self.put_cpu(v, layout::GR + 8 * r);
             }
         }

@@ -11,8 +11,10 @@ pub(crate) struct Gpr {
     pub(crate) full: Option<Value>,
     /// Bits 32-63.
     pub(crate) low: Option<Value>,
-    /// `low` was set after `full`, and is not in the CPU.
+    /// `low` was set after `full`.
     pub(crate) low_is_newer: bool,
+    /// `low` is not in the CPU.
+    pub(crate) low_is_dirty: bool,
     /// `full` is not in the CPU.
     pub(crate) full_is_dirty: bool,
 }
@@ -20,21 +22,20 @@ pub(crate) struct Gpr {
 impl Gpr {
     /// All of the register is replaced.
     pub(crate) fn set_full(&mut self, v: Value) {
-        *self = Gpr { full: Some(v), low: None, low_is_newer: false, full_is_dirty: true };
+        *self = Gpr { full: Some(v), full_is_dirty: true, ..Gpr::default() };
     }
 
     /// The CPU has it now.
     pub(crate) fn wrote_back(&mut self) {
-        if std::mem::take(&mut self.low_is_newer) {
-            self.full = None;
-        }
-        self.full_is_dirty = false;
+        // A doubleword that is known is kept and merged when wanted: hosts are slow to fetch what was just stored in parts.
+        self.low_is_newer &= self.full.is_some();
+        (self.low_is_dirty, self.full_is_dirty) = (false, false);
     }
 
     /// Bits 32-63 are replaced.
     pub(crate) fn set_low(&mut self, v: Value) {
         self.low = Some(v);
-        self.low_is_newer = true;
+        (self.low_is_newer, self.low_is_dirty) = (true, true);
     }
 }
 
