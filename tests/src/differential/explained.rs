@@ -313,7 +313,7 @@ pub const RULES: &[Rule] = &[
             short_addresses(p)
                 && (matches!(p.qemu.teid() >> 12, 0x1000 | 0x8_0000)
                     // Pages above stay in its TLB.
-                    || p.has(&[Op::SAM64, Op::SAM31, Op::SRST, Op::SRSTU])
+                    || p.has(&[Op::SAM64, Op::SAM31, Op::SRST, Op::SRSTU, Op::LCTL])
                         && p.record.cr[1] == Space::Wrapping.asce())
         },
     },
@@ -668,10 +668,10 @@ pub const RULES: &[Rule] = &[
         applies: |p, _| only_softsie(p, 2) && softsie_in(p, &[Op::MVPG]),
     },
     Rule {
-        name: "additional registers of LXR",
+        name: "additional registers of LXR, LDE and LDER",
         verdict: Verdict::Qemu,
         reason: "Registers other than 0, 2, 4 and 6 need the AFP-register control (chapter 9): data exception; QEMU does not look",
-        applies: |p, _| only_softsie(p, 7) && p.softsie.dxc() == 1 && softsie_in(p, &[Op::LXR]),
+        applies: |p, _| only_softsie(p, 7) && p.softsie.dxc() == 1 && softsie_in(p, &[Op::LXR, Op::LDE, Op::LDER]),
     },
     Rule {
         name: "selection from all ones",
