@@ -13,10 +13,10 @@ fn run(machine: &mut Multi, what: &str) {
     machine.run_well(what);
 }
 
-/// CPU 0 takes a translation away in each of the ways given, looks whether the frame still changes, gives it back, and
+/// CPU 0, a round after the other, takes a translation away in each of the ways given, looks whether the frame still changes, gives it back, and
 /// waits until the frame changes. The other CPUs use it all the time; their program interruptions return.
 fn revoked(cpus: usize, revoke: &str, grant: &str, user: &str, what: &str) {
-    let times = 1;
+    let times = rounds(3);
     let mut source = format!(
         "cpu0: llilf %r5,PAGES\n llilf %r6,VIRTUAL\n llilf %r7,ENTRY\n llilf %r8,FRAME\n llilf %r9,SEGMENTS\n\
          llilf %r11,{times}\n\
@@ -37,16 +37,14 @@ fn revoked(cpus: usize, revoke: &str, grant: &str, user: &str, what: &str) {
     }
     let mut machine = with_tables(cpus, &source);
     let (stop, segment) = (machine.symbol("stop"), machine.read_u64(SEGMENTS));
-    for _ in 0..rounds(3) {
-        machine.write_u64(SEGMENTS, segment);
-        machine.write_u64(ENTRY, FRAME);
-        machine.write_u64(stop, 0);
-        machine.write_u64(FRAME, 0);
-        // What is at the frame for those who execute there: count, and go back to the caller.
-        machine.write(FRAME + 0x800, &softsie_isa::assemble("agsi 0(%r8),1\n br %r14", 0xC_0800).unwrap_or_default());
-        run(&mut machine, what);
-        assert!(machine.read_u64(FRAME) > 0, "{what}: nobody used the translation");
-    }
+    machine.write_u64(SEGMENTS, segment);
+    machine.write_u64(ENTRY, FRAME);
+    machine.write_u64(stop, 0);
+    machine.write_u64(FRAME, 0);
+    // What is at the frame for those who execute there: count, and go back to the caller.
+    machine.write(FRAME + 0x800, &softsie_isa::assemble("agsi 0(%r8),1\n br %r14", 0xC_0800).unwrap_or_default());
+    run(&mut machine, what);
+    assert!(machine.read_u64(FRAME) > 0, "{what}: nobody used the translation");
 }
 
 const STORES: &str = "1: agsi 0(%r8),1\n lg %r3,0(%r9)\n ltgr %r3,%r3\n jz 1b";
@@ -194,11 +192,12 @@ fn frames_cleared_or_moved_show_old_or_new_bytes_only() {
     ] {
         for cpus in cpu_counts() {
             let mut source = format!(
-                "cpu0: llilf %r11,4\n larl %r10,stop\n llilf %r8,FRAME\n llilf %r7,OTHER\n larl %r9,full\n\
+                "cpu0: llilf %r11,{}\n larl %r10,stop\n llilf %r8,FRAME\n llilf %r7,OTHER\n larl %r9,full\n\
                  1: mvghi 0(%r9),0\n bcr 15,0\n {clear}\n clc 0(256,%r8),256(%r8)\n jne bad\n cli 0(%r8),0\n jne bad\n\
                  {fill}\n bcr 15,0\n mvghi 0(%r9),1\n diag %r0,%r0,0x44\n brctg %r11,1b\n mvghi 0(%r10),1\n diag %r0,%r0,0\n\
                  bad: larl %r10,stop\n mvghi 0(%r10),1\n diag %r0,%r0,0xbad\n\
-                 .align 4096\nstop: .quad 0\n .space 248\nfull: .quad 0\n"
+                 .align 4096\nstop: .quad 0\n .space 248\nfull: .quad 0\n",
+                rounds(12)
             );
             for n in 1..cpus {
                 source += &format!(
@@ -212,11 +211,9 @@ fn frames_cleared_or_moved_show_old_or_new_bytes_only() {
             }
             let mut machine = with_tables(cpus, &source);
             let stop = machine.symbol("stop");
-            for _ in 0..rounds(3) {
-                machine.write_u64(stop, 0);
-                machine.write(OTHER, &[0x5A; 4096]);
-                run(&mut machine, fill);
-            }
+            machine.write_u64(stop, 0);
+            machine.write(OTHER, &[0x5A; 4096]);
+            run(&mut machine, fill);
         }
     }
 }
@@ -228,17 +225,16 @@ fn cpus_that_purge_at_once_do_not_wait_for_each_other() {
         for n in 0..cpus {
             source += &format!(
                 ".align 4096\ncpu{n}: llilf %r5,PAGES\n llilf %r6,VIRTUAL+{n}*4096\n llilf %r7,ENTRY+{n}*8\n\
-                 llilf %r8,FRAME+{n}*4096\n llilf %r11,30\n larl %r9,code{n}\n\
+                 llilf %r8,FRAME+{n}*4096\n llilf %r11,{}\n larl %r9,code{n}\n\
                  1: stg %r8,0(%r7)\n ipte %r5,%r6\n lghi %r2,0x800\n llilf %r1,SEGMENTS\n idte %r1,%r0,%r2\n\
                  lgr %r2,%r11\n sllg %r2,%r2,1\n lghi %r3,0xf0\n ngr %r2,%r3\n sske %r2,%r8\n rrbe %r0,%r8\n ptlb\n\
                  lg %r2,0(%r7)\n lgr %r3,%r8\n lgr %r1,%r7\n aghi %r1,1\n cspg %r2,%r1\n llilf %r1,0x30000\n pfmf %r1,%r8\n\
-                 sth %r11,2(%r9)\ncode{n}: lghi %r4,0\n cgr %r4,%r11\n jne bad\n brctg %r11,1b\n diag %r0,%r0,0\n"
+                 sth %r11,2(%r9)\ncode{n}: lghi %r4,0\n cgr %r4,%r11\n jne bad\n brctg %r11,1b\n diag %r0,%r0,0\n",
+                rounds(100)
             );
         }
         source += "bad: diag %r0,%r0,0xbad\n";
         let mut machine = with_tables(cpus, &source);
-        for _ in 0..rounds(5) {
-            run(&mut machine, "purges");
-        }
+        run(&mut machine, "purges");
     }
 }

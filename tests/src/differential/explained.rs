@@ -391,7 +391,8 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "UNPACK gives every digit of the second operand a byte as long as there is room (chapter 7); QEMU loses the \
                  leftmost",
-        applies: |p, f| matches!(f, Field::Data(_)) && p.has(&[Op::UNPK]),
+        // Data, or the supervisor-call number that it overwrote.
+        applies: |p, f| matches!(f, Field::Data(_) | Field::Lowcore) && p.has(&[Op::UNPK]),
     },
     Rule {
         name: "overlapping operands of moves between spaces",
@@ -666,6 +667,17 @@ pub const RULES: &[Rule] = &[
         reason: "A key in general register 0 that the problem state may not use: privileged-operation exception before access \
                  exceptions (chapter 7)",
         applies: |p, _| only_softsie(p, 2) && softsie_in(p, &[Op::MVPG]),
+    },
+    Rule {
+        name: "tables under MOVE PAGE",
+        verdict: Verdict::Qemu,
+        reason: "The condition-code option is for page-translation exceptions; those of the tables above are recognized \
+                 (chapter 10); QEMU gives condition code 1 for them as well",
+        applies: |p, _| {
+            matches!(p.softsie.program(), 0x10 | 0x38..=0x3B)
+                && only_softsie(p, p.softsie.program())
+                && softsie_in(p, &[Op::MVPG])
+        },
     },
     Rule {
         name: "additional registers of LXR, LDE and LDER",
