@@ -881,7 +881,7 @@ impl Machine for Emit<'_> {
         signed: bool,
         _: Modifiers,
     ) -> Result<(), Exit> {
-        let v = self.from_integer(number(T::BITS), v.value, signed);
+        let v = self.number_of(number(T::BITS), v.value, signed);
         self.set_left(to & 15, v);
         Ok(())
     }
@@ -893,7 +893,7 @@ impl Machine for Emit<'_> {
         modifiers: Modifiers,
     ) -> Result<(), Exit> {
         let v = self.retype(number(T::BITS), v.value);
-        let integer = self.to_integer(ty::<I>(), v, signed, modifiers);
+        let integer = self.integer_of(ty::<I>(), v, signed, modifiers);
         self.set_gr::<I>(to, Val::new(integer));
         self.cc_of_number(v);
         Ok(())

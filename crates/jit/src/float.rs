@@ -146,7 +146,7 @@ impl Emit<'_> {
     // Registers: what is stored in the CPU at once is kept as a value too, so that it need not be loaded again.
 
     /// What a value was made from by changing nothing but its type.
-    fn origin(&self, mut v: Value) -> Value {
+    pub(crate) fn origin(&self, mut v: Value) -> Value {
         while let Some(inst) = self.b.func.dfg.value_def(v).inst()
             && let InstructionData::LoadNoOffset { opcode: Opcode::Bitcast, arg, .. } = self.b.func.dfg.insts[inst]
         {
@@ -522,7 +522,7 @@ impl Emit<'_> {
     }
 
     /// An integer as a number.
-    pub(crate) fn from_integer(&mut self, to: Type, v: Value, signed: bool) -> Value {
+    pub(crate) fn number_of(&mut self, to: Type, v: Value, signed: bool) -> Value {
         let narrow = self.type_of(v) == types::I32;
         if narrow && to == types::F64 {
             let wide = if signed { v } else { self.b.ins().uextend(types::I64, v) };
@@ -547,7 +547,7 @@ impl Emit<'_> {
     }
 
     /// A number as an integer of 32 or 64 bits.
-    pub(crate) fn to_integer(&mut self, to: Type, v: Value, signed: bool, m: Modifiers) -> Value {
+    pub(crate) fn integer_of(&mut self, to: Type, v: Value, signed: bool, m: Modifiers) -> Value {
         let ty = self.type_of(v);
         let r = self.rounded_by(v, m.method);
         let bits = to.bits() as i32;
@@ -617,7 +617,7 @@ impl Emit<'_> {
             }
             FromFixed | FromLogical => {
                 let v = self.left(o.v2(), types::I64);
-                let r = self.from_integer(ty, v, op == FromFixed);
+                let r = self.number_of(ty, v, op == FromFixed);
                 self.set_left_only(o.v1(), r);
             }
             _ => {
@@ -628,7 +628,7 @@ impl Emit<'_> {
                         if o.m5() == 2 { positive } else { self.b.ins().fneg(positive) }
                     }
                     LoadInteger => self.integral(v, modifiers),
-                    ToFixed | ToLogical => self.to_integer(types::I64, v, op == ToFixed, modifiers),
+                    ToFixed | ToLogical => self.integer_of(types::I64, v, op == ToFixed, modifiers),
                     Lengthen => self.lengthened(v),
                     _ => self.shortened(v),
                 };
