@@ -28,11 +28,15 @@ pub enum Loop {
     Calls,
     /// Compare-and-branch instructions with different masks and outcomes.
     Compare,
+    /// A step of two bodies in long BFP: four products and sums, two fused, and a division, of doublewords in storage.
+    Bodies,
+    /// A vector of two sums of products, integers in long BFP, so that no result is inexact.
+    Products,
 }
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 4] = [Loop::Crc, Loop::Copy, Loop::Calls, Loop::Compare];
+    pub const ALL: [Loop; 6] = [Loop::Crc, Loop::Copy, Loop::Calls, Loop::Compare, Loop::Bodies, Loop::Products];
 
     /// The program.
     fn text(self) -> &'static str {
@@ -53,6 +57,14 @@ impl Loop {
                  one: cgrjh %r2,%r9,three\n aghi %r6,2\n two: aghi %r6,3\n three: cgrjnl %r2,%r7,four\n aghi %r6,4\n\
                  four: brctg %r5,again\n lpswe 0x200"
             }
+            Loop::Bodies => {
+                "again: ld %f0,0(%r2)\n ld %f4,8(%r2)\n sdb %f0,16(%r2)\n wfmadb %v2,%v0,%v0,%v3\n mdb %f0,24(%r2)\n\
+                 wfddb %v2,%v1,%v2\n mdbr %f0,%f2\n wfmadb %v0,%v0,%v6,%v4\n std %f0,8(%r2)\n brctg %r5,again\n\
+                 lpswe 0x200"
+            }
+            Loop::Products => {
+                "again: vl %v2,0(%r2)\n vlrepg %v4,16(%r2)\n vfmadb %v0,%v4,%v2,%v0\n brctg %r5,again\n lpswe 0x200"
+            }
         }
     }
 
@@ -60,13 +72,33 @@ impl Loop {
         match self {
             Loop::Crc => LENGTH,
             Loop::Copy => LENGTH / 8,
-            Loop::Calls | Loop::Compare => ROUNDS,
+            Loop::Calls | Loop::Compare | Loop::Bodies | Loop::Products => ROUNDS,
         }
     }
 }
 
 fn crc_table() -> [u32; 256] {
     std::array::from_fn(|n| (0..8).fold(n as u32, |c, _| if c & 1 != 0 { 0xEDB8_8320 ^ c >> 1 } else { c >> 1 }))
+}
+
+/// Coordinate, velocity, the other's coordinate and mass.
+const BODIES: [f64; 4] = [1.5, 0.25, -3.0, 10.0];
+/// One, what keeps the distance from zero, and the length of a step.
+const CONSTANTS: [f64; 3] = [1.0, 0.01, 0.001];
+/// Two numbers and one that they are multiplied by.
+const FACTORS: [f64; 3] = [3.0, -5.0, 7.0];
+
+fn storage_of(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_bits().to_be_bytes()).collect()
+}
+
+fn velocity() -> f64 {
+    let ([x, mut v, other, mass], [one, least, step]) = (BODIES, CONSTANTS);
+    for _ in 0..ROUNDS {
+        let d = x - other;
+        v = (d * mass * (one / d.mul_add(d, least))).mul_add(step, v);
+    }
+    v
 }
 
 fn source() -> Vec<u8> {
@@ -100,6 +132,7 @@ impl Subject {
     }
 
     /// Puts the registers back to the start.
+    #[allow(clippy::expect_used)]
     fn rewind(&mut self) -> &mut Cpu {
         let cpu = &mut self.bare.cpu;
         cpu.gr = [0; 16];
@@ -109,8 +142,27 @@ impl Subject {
             Loop::Crc => (cpu.gr[3], cpu.gr[4]) = (0xFFFF_FFFF, TABLE),
             Loop::Copy => cpu.gr[3] = TARGET,
             Loop::Calls => {}
+            Loop::Bodies => {
+                cpu.gr[2] = TARGET;
+                cpu.vr[..8].fill(0);
+                for (n, constant) in [1, 3, 6].into_iter().zip(CONSTANTS) {
+                    cpu.vr[n] = u128::from(constant.to_bits()) << 64;
+                }
+            }
+            Loop::Products => {
+                cpu.gr[2] = TARGET;
+                cpu.vr[0] = 0;
+            }
             Loop::Compare => (cpu.gr[7], cpu.gr[8], cpu.gr[9]) = (2, 7, 5),
         }
+        let numbers = match self.which {
+            Loop::Bodies => storage_of(&BODIES),
+            Loop::Products => storage_of(&FACTORS),
+            _ => Vec::new(),
+        };
+        cpu.write_absolute(TARGET, &numbers).expect("storage has the numbers' place");
+        cpu.cr[0] = 0x6_00E0;
+        cpu.fpc = 0;
         cpu.set_psw(Psw::new(0x1_8000_0000, CODE));
         cpu
     }
@@ -147,6 +199,14 @@ impl Subject {
             }
             // Half of each number, rounded up by one when odd: an odd n gives n + 1.
             Loop::Calls => gr[6] == (1..=ROUNDS).map(|n| if n % 2 != 0 { n + 1 } else { n / 2 }).sum(),
+            Loop::Bodies => {
+                let storage = self.bare.storage();
+                storage[TARGET as usize + 8..TARGET as usize + 16] == velocity().to_bits().to_be_bytes()
+            }
+            Loop::Products => {
+                let sums = [0, 1].map(|n| (ROUNDS as f64 * FACTORS[n] * FACTORS[2]).to_bits());
+                self.bare.cpu.vr[0] == u128::from(sums[0]) << 64 | u128::from(sums[1])
+            }
             Loop::Compare => {
                 let round = |n: u64| match n & 7 {
                     2 => 5,

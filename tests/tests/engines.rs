@@ -214,6 +214,25 @@ const TEMPLATES: &[&str] = &[
     "vst %v1,B",
     "vceqf %v4,%v1,%v2",
     "vlvgg %v1,S,1",
+    "adbr %f1,%f2",
+    "sdb %f2,B",
+    "mdbr %f3,%f1",
+    "debr %f1,%f3",
+    "wfmadb %v2,%v1,%v3,%v2",
+    "vfadb %v1,%v2,%v3",
+    "cdbr %f1,%f2",
+    "lcdbr %f1,%f3",
+    "ltebr %f2,%f1",
+    "cdgbr %f2,S",
+    "cgdbr D,5,%f2",
+    "ledbr %f3,%f2",
+    "ldebr %f1,%f3",
+    "ldr %f1,%f2",
+    "ler %f2,%f3",
+    "ld %f3,B",
+    "std %f1,B",
+    "ldgr %f1,S",
+    "lgdr D,%f2",
     "ahik D,S,H",
     "aghik D,S,H",
     "alsih D,W",
@@ -251,7 +270,7 @@ fn program(body: &[(usize, [u8; 8])], rounds: u8) -> Option<Vec<u8>> {
 }
 
 /// Everything a guest can see at the end, and the number of instructions.
-type End = (Leave, [u64; 16], [u32; 16], [u128; 32], Psw, u64, u64, Vec<u8>);
+type End = (Leave, [u64; 16], [u32; 16], [u128; 32], Psw, u64, u64, Vec<u8>, u32);
 
 fn execute(text: &[u8], registers: &[u64; 14], mask: u64, engine: Option<&mut Engine>) -> End {
     let mut bare = Bare::new();
@@ -261,6 +280,8 @@ fn execute(text: &[u8], registers: &[u64; 14], mask: u64, engine: Option<&mut En
         cpu.vr[n] = u128::from(registers[n % 14]) << 64 | u128::from(registers[(n + 3) % 14]);
     }
     cpu.cr[0] = 0x6_00E0;
+    // With the inexact flag on and off.
+    cpu.fpc = (registers[0] as u32 & 1) << 19;
     cpu.psw = Psw::new(mask, 0x2000);
     if mask & 1 << 58 != 0 {
         cpu.psw = Psw::new(mask & !(1 << 58), 0x2000);
@@ -288,7 +309,8 @@ fn execute(text: &[u8], registers: &[u64; 14], mask: u64, engine: Option<&mut En
     cpu.stop_running();
     let (gr, ar, vr, psw) = (cpu.gr, cpu.ar, cpu.vr, cpu.current_psw());
     let (breaking, instructions) = (cpu.breaking_event_address, cpu.statistics.instructions);
-    (leave, gr, ar, vr, psw, breaking, instructions, bare.storage())
+    let fpc = cpu.fpc;
+    (leave, gr, ar, vr, psw, breaking, instructions, bare.storage(), fpc)
 }
 
 /// Both engines from the same start; `Err` says what differs.
@@ -304,8 +326,9 @@ fn compare(engine: &mut Engine, text: &[u8], registers: &[u64; 14], mask: u64) -
     if (a.2, a.3) != (b.2, b.3) {
         wrong.push("access or vector registers".to_owned());
     }
-    if (a.0, a.4, a.5, a.6) != (b.0, b.4, b.5, b.6) {
-        wrong.push(format!("{:x?} interpreted, {:x?} emitted", (a.0, a.4, a.5, a.6), (b.0, b.4, b.5, b.6)));
+    if (a.0, a.4, a.5, a.6, a.8) != (b.0, b.4, b.5, b.6, b.8) {
+        let [a, b] = [&a, &b].map(|e| (e.0, e.4, e.5, e.6, e.8));
+        wrong.push(format!("{a:x?} interpreted, {b:x?} emitted"));
     }
     if let Some(at) = a.7.iter().zip(&b.7).position(|(a, b)| a != b) {
         wrong.push(format!("storage at {at:x}: {:02x} interpreted, {:02x} emitted", a.7[at], b.7[at]));

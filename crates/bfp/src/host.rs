@@ -137,12 +137,20 @@ impl Host for Long {
 
     #[inline]
     fn multiply_add(a: u64, b: u64, c: u64, known: bool) -> HostResult<u64> {
-        // Telling whether it is exact costs as much as the exact computation.
-        if !known {
+        let bits = f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits();
+        if !safe!(bits, 52, 0x7FF) {
             return None;
         }
-        let bits = f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits();
-        safe!(bits, 52, 0x7FF).then_some((bits, true))
+        if known {
+            return Some((bits, true));
+        }
+        if a << 1 == 0 || b << 1 == 0 {
+            return Some((bits, false));
+        }
+        // Integers and the like: an exact product and an exact sum. For others telling costs as much as computing exactly.
+        let (product, inexact) = Long::multiply(a, b, false)?;
+        let (product, c) = (f64::from_bits(product), f64::from_bits(c));
+        (!inexact && !lost_in_sum_long(product, c, product + c)).then_some((bits, false))
     }
 }
 

@@ -13,6 +13,8 @@ pub const GR: usize = offset_of!(Cpu, gr);
 pub const AR: usize = offset_of!(Cpu, ar);
 /// Vector register 0; sixteen bytes each, one number in host order.
 pub const VR: usize = offset_of!(Cpu, vr);
+/// The floating-point-control register.
+pub const FPC: usize = offset_of!(Cpu, fpc);
 /// Condition code, one byte.
 pub const CC: usize = offset_of!(Cpu, cc);
 /// Instruction address of the PSW.

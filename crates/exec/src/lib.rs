@@ -6,6 +6,7 @@
 //! May depend on `cpu`, `isa`, `mem` and the arithmetic crates. Truth: Principles of Operation, chapters 5, 7 to 10, 18
 //! to 25.
 
+mod bfp_op;
 mod interpreter;
 mod machine;
 mod operand;
@@ -14,6 +15,7 @@ mod tier;
 mod trace;
 mod vector_op;
 
+pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, run_tiered, step};
 pub use machine::{Machine, Update};
 pub use operand::Ea;

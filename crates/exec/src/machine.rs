@@ -4,8 +4,9 @@
 use softsie_cpu::{AddressSpace, Cpu, Cr0, Exit, Handler, ProgramCode, PswMask, Scalar};
 use softsie_isa::Operands;
 
+use crate::bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
 use crate::operand::Ea;
-use crate::semantics::lanes;
+use crate::semantics::{bfp, bfp_convert, lanes};
 use crate::vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};
 
 /// What an interlocked update does with the storage operand.
@@ -234,6 +235,40 @@ pub trait Machine: Sized {
     fn element<T: Scalar>(&mut self, v: Self::Val<u128>, index: u8) -> Self::Val<T>;
     /// `v` with element `index`, counted from the left, replaced; there must be one.
     fn set_element<T: Scalar>(&mut self, v: Self::Val<u128>, index: u8, element: Self::Val<T>) -> Self::Val<u128>;
+    /// BFP operation on as many of the operands as it has. Places the result in floating-point register `to`, sets flags,
+    /// and for a sum or difference the CC; takes traps, suppressing ones before that.
+    fn bfp<T: Bfp>(&mut self, op: BfpOp, to: u8, operands: [Self::Val<T>; 3]) -> Result<(), Exit>;
+    /// Compares: CC 0 equal, 1 a low, 2 a high, 3 unordered. `signalling`: every NaN is invalid, not only a signalling one.
+    fn bfp_compare<T: Bfp>(&mut self, a: Self::Val<T>, b: Self::Val<T>, signalling: bool) -> Result<(), Exit>;
+    /// Places `v` in floating-point register `to`, a signalling NaN made quiet, with the CC of [`Machine::cc_bfp`].
+    fn bfp_load_and_test<T: Bfp>(&mut self, to: u8, v: Self::Val<T>) -> Result<(), Exit>;
+    /// CC 0 zero, 1 negative, 2 positive, 3 NaN.
+    fn cc_bfp<T: Bfp>(&mut self, v: Self::Val<T>);
+    /// Places a short number in floating-point register `to` as a long one.
+    fn bfp_lengthen(&mut self, to: u8, v: Self::Val<u32>) -> Result<(), Exit>;
+    /// Places a long number in floating-point register `to` as a short one; as a long one with a scaled exponent when
+    /// there is a trap for that.
+    fn bfp_round(&mut self, to: u8, v: Self::Val<u64>, modifiers: Modifiers) -> Result<(), Exit>;
+    /// Places `v` rounded to an integer in floating-point register `to`.
+    fn bfp_load_integer<T: Bfp>(&mut self, to: u8, v: Self::Val<T>, modifiers: Modifiers) -> Result<(), Exit>;
+    /// Places the 32- or 64-bit integer `v` in floating-point register `to` as a number.
+    fn bfp_from_integer<T: Bfp, I: Scalar>(
+        &mut self,
+        to: u8,
+        v: Self::Val<I>,
+        signed: bool,
+        modifiers: Modifiers,
+    ) -> Result<(), Exit>;
+    /// Places `v` as a 32- or 64-bit integer in general register `to`, and sets the CC.
+    fn bfp_to_integer<T: Bfp, I: Scalar>(
+        &mut self,
+        to: u8,
+        v: Self::Val<T>,
+        signed: bool,
+        modifiers: Modifiers,
+    ) -> Result<(), Exit>;
+    /// A vector instruction in BFP. `f` is the function that does it on the CPU.
+    fn vector_bfp(&mut self, op: VectorBfp, o: &Operands, f: Handler) -> Result<(), Exit>;
     /// Calls a function that touches nothing but vector registers and the CC, and always succeeds.
     fn call_vector(&mut self, f: Handler, o: &Operands) -> Result<(), Exit> {
         self.call(f, o)
@@ -687,6 +722,46 @@ impl Machine for Cpu {
         let right = 128 - T::BITS * (u32::from(index) + 1);
         let ones = T::default().not().widen().shl(right);
         v & !ones | element.widen().shl(right)
+    }
+    #[inline(always)]
+    fn bfp<T: Bfp>(&mut self, op: BfpOp, to: u8, operands: [T; 3]) -> Result<(), Exit> {
+        bfp::compute(self, op, to, operands)
+    }
+    #[inline(always)]
+    fn bfp_compare<T: Bfp>(&mut self, a: T, b: T, signalling: bool) -> Result<(), Exit> {
+        bfp::compare_values::<T::Format>(self, a, b, signalling)
+    }
+    #[inline(always)]
+    fn bfp_load_and_test<T: Bfp>(&mut self, to: u8, v: T) -> Result<(), Exit> {
+        bfp::test_value(self, to, v)
+    }
+    #[inline(always)]
+    fn cc_bfp<T: Bfp>(&mut self, v: T) {
+        self.cc = softsie_bfp::sign_cc::<T::Format>(v);
+    }
+    #[inline(always)]
+    fn bfp_lengthen(&mut self, to: u8, v: u32) -> Result<(), Exit> {
+        bfp_convert::lengthen(self, to, v)
+    }
+    #[inline(always)]
+    fn bfp_round(&mut self, to: u8, v: u64, modifiers: Modifiers) -> Result<(), Exit> {
+        bfp_convert::round(self, to, v, modifiers)
+    }
+    #[inline(always)]
+    fn bfp_load_integer<T: Bfp>(&mut self, to: u8, v: T, modifiers: Modifiers) -> Result<(), Exit> {
+        bfp_convert::to_fp_integer(self, to, v, modifiers)
+    }
+    #[inline(always)]
+    fn bfp_from_integer<T: Bfp, I: Scalar>(&mut self, to: u8, v: I, signed: bool, m: Modifiers) -> Result<(), Exit> {
+        bfp_convert::of_integer::<T, I>(self, to, v, signed, m)
+    }
+    #[inline(always)]
+    fn bfp_to_integer<T: Bfp, I: Scalar>(&mut self, to: u8, v: T, signed: bool, m: Modifiers) -> Result<(), Exit> {
+        bfp_convert::integer_of::<T, I>(self, to, v, signed, m)
+    }
+    #[inline(always)]
+    fn vector_bfp(&mut self, _: VectorBfp, o: &Operands, f: Handler) -> Result<(), Exit> {
+        f(self, o)
     }
     #[inline(always)]
     fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit> {

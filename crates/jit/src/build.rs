@@ -62,6 +62,7 @@ pub(crate) fn build(
         tlb: cpu,
         bridge,
         state,
+        vr: [None; 32],
         before: state,
         place: Place::default(),
         exits: Vec::new(),
@@ -189,6 +190,7 @@ impl Builder<'_, '_> {
     fn enter(&mut self, block: Block, item: &Item) {
         self.e.place.uncounted = 0;
         self.closed = false;
+        self.e.vr = [None; 32];
         if self.plan.style == Style::Quick {
             self.e.b.switch_to_block(block);
             self.e.state = State { gr: [Gpr::default(); 16], cc: Cc::InFrame };
@@ -265,6 +267,7 @@ impl Builder<'_, '_> {
         e.b.ins().return_(&[ended]);
         e.b.switch_to_block(next);
         e.state = State { gr: [Gpr::default(); 16], cc: Cc::InCpu };
+        e.vr = [None; 32];
     }
 
     fn branch(&mut self, c: Cond, target: Target) {

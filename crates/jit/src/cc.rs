@@ -1,9 +1,10 @@
 //! The condition code, left symbolic: how it was made and from what, computed only where somebody reads it.
 //! Source: Principles of Operation, chapter 7, Condition Code of each instruction, as the machine trait puts it.
 
+use std::cmp::Ordering;
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use crate::emit::{Cond, Emit};
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     UnderMask,
     /// The same with 2 when the leftmost tested bit is one.
     UnderMaskLeftmost,
+    /// 0 equal, 1 first low, 2 first high, 3 unordered; of numbers.
+    Number,
 }
 
 /// In place of a [`Kind`]: the CPU has the condition code.
@@ -53,6 +56,7 @@ pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
     const COMPARE: u64 = Kind::Compare as u64;
     const UNDER_MASK: u64 = Kind::UnderMask as u64;
     const LEFTMOST: u64 = Kind::UnderMaskLeftmost as u64;
+    const NUMBER: u64 = Kind::Number as u64;
     let compare = |less: bool, more: bool| u8::from(less) | u8::from(more) << 1;
     let (sa, sb) = (a as i64, b as i64);
     match kind {
@@ -66,7 +70,33 @@ pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
         UNDER_MASK | LEFTMOST if a == b => 3,
         UNDER_MASK => 1,
         LEFTMOST => 1 + u8::from(a.leading_zeros() == b.leading_zeros()),
+        NUMBER => match f64::from_bits(a).partial_cmp(&f64::from_bits(b)) {
+            Some(Ordering::Equal) => 0,
+            Some(Ordering::Less) => 1,
+            Some(Ordering::Greater) => 2,
+            None => 3,
+        },
         _ => a as u8 & 3,
+    }
+}
+
+/// The relation of numbers whose condition codes `mask` selects, neither none nor all of them.
+fn relation(mask: u8) -> FloatCC {
+    match mask {
+        8 => FloatCC::Equal,
+        7 => FloatCC::NotEqual,
+        4 => FloatCC::LessThan,
+        12 => FloatCC::LessThanOrEqual,
+        2 => FloatCC::GreaterThan,
+        10 => FloatCC::GreaterThanOrEqual,
+        6 => FloatCC::OrderedNotEqual,
+        14 => FloatCC::Ordered,
+        1 => FloatCC::Unordered,
+        9 => FloatCC::UnorderedOrEqual,
+        5 => FloatCC::UnorderedOrLessThan,
+        13 => FloatCC::UnorderedOrLessThanOrEqual,
+        3 => FloatCC::UnorderedOrGreaterThan,
+        _ => FloatCC::UnorderedOrGreaterThanOrEqual,
     }
 }
 
@@ -135,6 +165,11 @@ impl Emit<'_> {
     fn widen(&mut self, v: Value, signed: bool) -> Value {
         match self.type_of(v) {
             types::I64 => v,
+            types::F64 => self.retype(types::I64, v),
+            types::F32 => {
+                let v = self.b.ins().fpromote(types::F64, v);
+                self.retype(types::I64, v)
+            }
             _ if signed => self.b.ins().sextend(types::I64, v),
             _ => self.b.ins().uextend(types::I64, v),
         }
@@ -195,6 +230,13 @@ impl Emit<'_> {
                 let less = self.flag(IntCC::UnsignedLessThan, a, b);
                 let more = self.flag(IntCC::UnsignedGreaterThan, a, b);
                 self.two_bits(less, more)
+            }
+            Kind::Number => {
+                let less = self.b.ins().fcmp(FloatCC::LessThan, a, b);
+                let more = self.b.ins().fcmp(FloatCC::GreaterThan, a, b);
+                let neither = self.b.ins().fcmp(FloatCC::Unordered, a, b);
+                let (cc, three) = (self.two_bits(less, more), self.two_bits(neither, neither));
+                self.b.ins().bor(cc, three)
             }
             Kind::UnderMask | Kind::UnderMaskLeftmost => {
                 let zero = self.constant(ty, 0);
@@ -276,6 +318,7 @@ impl Emit<'_> {
                 Some(cc) => Cond::Compare(cc, a, second),
                 None => Cond::Known(mask & 14 == 14),
             },
+            Kind::Number => Cond::Number(relation(mask), a, second),
             // An empty mask gives 0, though its bits equal it.
             Kind::UnderMask | Kind::UnderMaskLeftmost => match mask {
                 8 => Cond::Compare(IntCC::Equal, a, self.constant(ty, 0)),
@@ -308,7 +351,7 @@ mod tests {
 
     #[test]
     fn kinds_make_the_condition_codes_of_the_architecture() {
-        let cases: [(Kind, u64, u64, u8); 20] = [
+        let cases: [(Kind, u64, u64, u8); 24] = [
             (Kind::Value, 2, 0, 2),
             (Kind::Zero, 0, 0, 0),
             (Kind::Zero, 5, 0, 1),
@@ -329,6 +372,10 @@ mod tests {
             (Kind::UnderMask, 4, 6, 1),
             (Kind::UnderMaskLeftmost, 4, 6, 2),
             (Kind::UnderMaskLeftmost, 2, 6, 1),
+            (Kind::Number, 0, 1 << 63, 0),
+            (Kind::Number, 1 << 63 | 1, 1, 1),
+            (Kind::Number, 2, 1, 2),
+            (Kind::Number, 0x7FF8 << 48, 0, 3),
         ];
         for (kind, a, b, cc) in cases {
             assert_eq!(evaluate(kind as u64, a, b), cc, "{kind:?} {a:x} {b:x}");

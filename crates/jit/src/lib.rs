@@ -7,7 +7,7 @@
 //!
 //! Rooms: `mode` what code depends on besides its text; `survey` what an instruction reads, writes and may do, found by
 //! running its semantics over a machine that only takes notes; `region` the plan; `emit` the machine that generates code,
-//! with `registers`, `cc` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
+//! with `registers`, `cc`, `float` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
 //! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
 //! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean.
 
@@ -18,6 +18,7 @@ mod chain;
 mod compiler;
 mod emit;
 mod engine;
+mod float;
 mod frame;
 mod heat;
 mod memory;

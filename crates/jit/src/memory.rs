@@ -4,12 +4,20 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
 use softsie_cpu::{Scalar, TLB_ENTRIES, layout};
 use softsie_exec::Ea;
 
 use crate::emit::{Emit, Val, ty};
 use crate::frame::{self, Frame};
+
+/// Whether the host orders the bytes of a vector in one instruction.
+fn host_shuffles() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("ssse3");
+    #[cfg(not(target_arch = "x86_64"))]
+    return true;
+}
 
 /// A TLB probe in two values.
 struct Probe {
@@ -64,14 +72,34 @@ impl Emit<'_> {
 
     pub(crate) fn emit_load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Val<T> {
         let host = self.access(ea, T::BYTES, layout::TLB_READ, frame::LOAD, None);
+        if T::BITS == 128 && host_shuffles() {
+            // Storage operands need not be aligned.
+            let v = self.b.ins().load(types::I8X16, MemFlagsData::new().with_notrap(), host, 0);
+            let v = self.reversed(v);
+            return Val::new(self.retype(types::I128, v));
+        }
         let v = self.get(ty::<T>(), host, 0);
         Val::new(self.swap(v))
     }
 
     pub(crate) fn emit_store<T: Scalar>(&mut self, ea: Ea<Val<u64>>, v: Val<T>) {
-        let swapped = self.swap(v.value);
+        let from = self.origin(v.value);
+        let swapped = if self.type_of(from).is_vector() && host_shuffles() {
+            let bytes = self.retype(types::I8X16, from);
+            self.reversed(bytes)
+        } else {
+            self.swap(v.value)
+        };
         let host = self.access(ea, T::BYTES, layout::TLB_WRITE, frame::STORE, Some(swapped));
-        self.put(swapped, host, 0);
+        self.b.ins().store(MemFlagsData::new().with_notrap(), swapped, host, 0);
+    }
+
+    /// Sixteen bytes in the other order.
+    fn reversed(&mut self, v: Value) -> Value {
+        let order: Vec<u8> = (0..16).rev().collect();
+        let order = self.b.func.dfg.constants.insert(order.into());
+        let order = self.b.ins().vconst(types::I8X16, order);
+        if cfg!(target_arch = "x86_64") { self.b.ins().x86_pshufb(v, order) } else { self.b.ins().swizzle(v, order) }
     }
 
     /// Access exceptions of a store, before anything is stored.

@@ -16,6 +16,9 @@ use crate::translator::Options;
 
 pub(crate) const PAGE: usize = 4096;
 
+/// The facility that has vector instructions on short numbers.
+const VECTOR_ENHANCEMENTS_1: u16 = 135;
+
 /// What a region is made from.
 #[derive(Clone)]
 pub(crate) struct Source {
@@ -226,14 +229,15 @@ impl Item {
         let op = decode(text).filter(|op| source.model.has_instruction(*op) && semantics::is_implemented(*op))?;
         let operands: Operands = extract(op, text, at as u16);
         let record = Decoded { handler: (DISPATCH.handler)(&source.model, &operands), operands };
-        let mut survey = Survey::new(source.mode);
+        let enhanced = source.model.facilities.has(VECTOR_ENHANCEMENTS_1);
+        let mut survey = Survey::new(source.mode, enhanced);
         let mut emits = false;
         if let Some(f) = semantics::simple::<Survey>(op) {
             f(&mut survey, &operands).ok()?;
             emits = !survey.declined;
         }
         if !emits {
-            survey = Survey::new(source.mode);
+            survey = Survey::new(source.mode, enhanced);
         }
         Some(Item { record, offset, survey, emits, leader: false, dirty: Set::default() })
     }

@@ -3,9 +3,12 @@
 //! Source: docs/engine-pattern.md.
 
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar};
-use softsie_exec::{Ea, Machine, Update, VectorOp, VectorOp1, VectorOp3, VectorShift};
+use softsie_exec::{
+    Bfp, BfpOp, Ea, Machine, Modifiers, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
+};
 use softsie_isa::Operands;
 
+use crate::float::{host_computes, rounds, rounds_in_format, rounds_to_integer, vector_sets_cc, vector_type};
 use crate::mode::Mode;
 use crate::registers::Set;
 
@@ -13,6 +16,8 @@ use crate::registers::Set;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Survey {
     mode: Mode,
+    /// There is vector-enhancements facility 1, which has short numbers.
+    enhanced: bool,
     /// General registers of which anything is read or written.
     pub(crate) used: Set,
     /// Those written.
@@ -35,9 +40,10 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    pub(crate) fn new(mode: Mode) -> Survey {
+    pub(crate) fn new(mode: Mode, enhanced: bool) -> Survey {
         Survey {
             mode,
+            enhanced,
             used: Set::default(),
             written: Set::default(),
             full: Set::default(),
@@ -85,6 +91,12 @@ impl Survey {
         self.load_or_exit()?;
         self.stored = true;
         Ok(())
+    }
+
+    /// Computes with numbers, if the emitter can do it so.
+    fn computes(&mut self, so: bool) -> Result<(), Exit> {
+        self.declined |= !(so && host_computes());
+        self.may_exit()
     }
 
     /// Widths for which the emitter has the operation.
@@ -342,6 +354,48 @@ impl Machine for Survey {
     fn set_element<T: Scalar>(&mut self, (): (), _: u8, (): ()) {
         self.declined = true;
     }
+    fn bfp<T: Bfp>(&mut self, op: BfpOp, _: u8, _: [(); 3]) -> Result<(), Exit> {
+        self.sets_cc |= matches!(op, BfpOp::Add | BfpOp::Subtract);
+        self.computes(true)
+    }
+    fn bfp_compare<T: Bfp>(&mut self, (): (), (): (), _: bool) -> Result<(), Exit> {
+        self.sets_cc = true;
+        self.computes(true)
+    }
+    fn bfp_load_and_test<T: Bfp>(&mut self, _: u8, (): ()) -> Result<(), Exit> {
+        self.sets_cc = true;
+        self.computes(true)
+    }
+    fn cc_bfp<T: Bfp>(&mut self, (): ()) {
+        self.sets_cc = true;
+    }
+    fn bfp_lengthen(&mut self, _: u8, (): ()) -> Result<(), Exit> {
+        self.computes(true)
+    }
+    fn bfp_round(&mut self, _: u8, (): (), modifiers: Modifiers) -> Result<(), Exit> {
+        self.computes(rounds(modifiers))
+    }
+    fn bfp_load_integer<T: Bfp>(&mut self, _: u8, (): (), modifiers: Modifiers) -> Result<(), Exit> {
+        self.computes(rounds_in_format(modifiers))
+    }
+    fn bfp_from_integer<T: Bfp, I: Scalar>(
+        &mut self,
+        _: u8,
+        (): (),
+        _: bool,
+        modifiers: Modifiers,
+    ) -> Result<(), Exit> {
+        self.computes(rounds(modifiers))
+    }
+    fn bfp_to_integer<T: Bfp, I: Scalar>(&mut self, to: u8, (): (), _: bool, modifiers: Modifiers) -> Result<(), Exit> {
+        self.set_gr::<I>(to, ());
+        self.sets_cc = true;
+        self.computes(rounds_to_integer(modifiers))
+    }
+    fn vector_bfp(&mut self, op: VectorBfp, o: &Operands, _: Handler) -> Result<(), Exit> {
+        self.sets_cc |= vector_sets_cc(op, o);
+        self.computes(vector_type(op, o, self.enhanced).is_some())
+    }
     fn call(&mut self, _: Handler, _: &Operands) -> Result<(), Exit> {
         self.declined = true;
         Ok(())
@@ -390,7 +444,7 @@ mod tests {
         let (mut emitted, mut declined) = (0, Vec::new());
         for row in ROWS {
             let Some(f) = semantics::simple::<Survey>(row.op) else { continue };
-            let mut survey = Survey::new(mode);
+            let mut survey = Survey::new(mode, true);
             let certain = f(&mut survey, &extract(row.op, row.op.text(), 0)).is_err();
             if survey.declined && !certain { declined.push(row.mnemonic) } else { emitted += 1 }
         }
@@ -401,7 +455,7 @@ mod tests {
     #[test]
     fn what_is_stored_after_a_fetch_is_not_done_twice() {
         let mode = Mode::of_bits(0x1_8000_0000, 0x6_00E0);
-        let mut survey = Survey::new(mode);
+        let mut survey = Survey::new(mode, true);
         let ea = Ea { address: (), ar: 0 };
         survey.load::<u32>(ea).unwrap();
         survey.store::<u32>(ea, ()).unwrap();

@@ -1,49 +1,48 @@
 //! BFP conversions: load lengthened and rounded, load FP integer, from and to fixed and logical integers.
 //! Source: Principles of Operation, chapter 19; rounding methods and the inexact-suppression bit under each instruction.
 
-use softsie_bfp::{self as arithmetic, Env, Extended, Integer, Long, Rounded, Rounding, Short};
-use softsie_cpu::{Cpu, Exit};
+use softsie_bfp::{self as arithmetic, Env, Extended, Format, Integer, Long, Rounded, Rounding, Short};
+use softsie_cpu::{Cpu, Exit, Scalar};
 use softsie_isa::Operands;
 
+use crate::bfp_op::{Bfp, Modifiers};
 use crate::machine::Machine;
 use crate::semantics::bfp::{Operand, Register, Second, Storage, complete, require_bfp, require_fit};
 use crate::semantics::data_exception;
 
 semantics! {
-    simple {}
+    simple {
+        LDEBR => load_lengthened[Register], LDEB => load_lengthened[Storage], LEDBR => load_rounded,
+        FIEBR => load_fp_integer[u32], FIDBR => load_fp_integer[u64],
+        CEFBR => from_integer[u32, u32, true], CDFBR => from_integer[u64, u32, true],
+        CEGBR => from_integer[u32, u64, true], CDGBR => from_integer[u64, u64, true],
+        CELFBR => from_integer[u32, u32, false], CDLFBR => from_integer[u64, u32, false],
+        CELGBR => from_integer[u32, u64, false], CDLGBR => from_integer[u64, u64, false],
+        CFEBR => to_integer[u32, u32, true], CFDBR => to_integer[u64, u32, true],
+        CGEBR => to_integer[u32, u64, true], CGDBR => to_integer[u64, u64, true],
+        CLFEBR => to_integer[u32, u32, false], CLFDBR => to_integer[u64, u32, false],
+        CLGEBR => to_integer[u32, u64, false], CLGDBR => to_integer[u64, u64, false],
+    }
     heavy {
-        LDEBR => load_lengthened[Short, Long, Register], LDEB => load_lengthened[Short, Long, Storage],
-        LXDBR => load_lengthened[Long, Extended, Register], LXDB => load_lengthened[Long, Extended, Storage],
-        LXEBR => load_lengthened[Short, Extended, Register], LXEB => load_lengthened[Short, Extended, Storage],
-        LEDBR => load_rounded[Long, Short], LDXBR => load_rounded[Extended, Long], LEXBR => load_rounded[Extended, Short],
-        FIEBR => load_fp_integer[Short], FIDBR => load_fp_integer[Long], FIXBR => load_fp_integer[Extended],
-        CEFBR => from_integer[Short, FIXED_32], CDFBR => from_integer[Long, FIXED_32],
-        CXFBR => from_integer[Extended, FIXED_32], CEGBR => from_integer[Short, FIXED_64],
-        CDGBR => from_integer[Long, FIXED_64], CXGBR => from_integer[Extended, FIXED_64],
-        CELFBR => from_integer[Short, LOGICAL_32], CDLFBR => from_integer[Long, LOGICAL_32],
-        CXLFBR => from_integer[Extended, LOGICAL_32], CELGBR => from_integer[Short, LOGICAL_64],
-        CDLGBR => from_integer[Long, LOGICAL_64], CXLGBR => from_integer[Extended, LOGICAL_64],
-        CFEBR => to_integer[Short, FIXED_32], CFDBR => to_integer[Long, FIXED_32],
-        CFXBR => to_integer[Extended, FIXED_32], CGEBR => to_integer[Short, FIXED_64],
-        CGDBR => to_integer[Long, FIXED_64], CGXBR => to_integer[Extended, FIXED_64],
-        CLFEBR => to_integer[Short, LOGICAL_32], CLFDBR => to_integer[Long, LOGICAL_32],
-        CLFXBR => to_integer[Extended, LOGICAL_32], CLGEBR => to_integer[Short, LOGICAL_64],
-        CLGDBR => to_integer[Long, LOGICAL_64], CLGXBR => to_integer[Extended, LOGICAL_64],
+        LXDBR => extended_load_lengthened[Long, Register], LXDB => extended_load_lengthened[Long, Storage],
+        LXEBR => extended_load_lengthened[Short, Register], LXEB => extended_load_lengthened[Short, Storage],
+        LDXBR => extended_load_rounded[Long], LEXBR => extended_load_rounded[Short],
+        FIXBR => extended_load_fp_integer,
+        CXFBR => extended_from_integer[u32, true], CXGBR => extended_from_integer[u64, true],
+        CXLFBR => extended_from_integer[u32, false], CXLGBR => extended_from_integer[u64, false],
+        CFXBR => extended_to_integer[u32, true], CGXBR => extended_to_integer[u64, true],
+        CLFXBR => extended_to_integer[u32, false], CLGXBR => extended_to_integer[u64, false],
     }
 }
 
-// Kinds of integer as const parameters.
-const FIXED_32: usize = 0;
-const FIXED_64: usize = 1;
-const LOGICAL_32: usize = 2;
-const LOGICAL_64: usize = 3;
-
-const fn kind(k: usize) -> Integer {
-    match k {
-        FIXED_32 => Integer::Fixed32,
-        FIXED_64 => Integer::Fixed64,
-        LOGICAL_32 => Integer::Logical32,
-        _ => Integer::Logical64,
+/// The format of a 32- or 64-bit integer.
+#[inline(always)]
+fn kind<I: Scalar>(signed: bool) -> Integer {
+    match (I::BITS, signed) {
+        (32, true) => Integer::Fixed32,
+        (32, false) => Integer::Logical32,
+        (_, true) => Integer::Fixed64,
+        (_, false) => Integer::Logical64,
     }
 }
 
@@ -57,55 +56,151 @@ pub(crate) fn by_modifiers(fpc: u32, method: u8, m4: u8) -> Result<Env, Exit> {
     Ok(env.with_rounding(rounding))
 }
 
-fn load_lengthened<F: Operand, T: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    require_bfp(cpu)?;
-    require_fit::<T>(o.r1())?;
-    let b = S::fetch::<F>(cpu, o)?;
-    let outcome = arithmetic::load_lengthened::<F, T>(&Env::from_fpc(cpu.fpc), b);
-    complete(cpu, outcome, |cpu, value| T::set(cpu, o.r1(), value))
+/// M3 and M4.
+#[inline(always)]
+fn modifiers(o: &Operands) -> Modifiers {
+    Modifiers { method: o.m3(), m4: o.m4() }
 }
 
-/// R1 must be able to hold the longer format too, because a scaled result comes in it.
-fn load_rounded<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    require_bfp(cpu)?;
-    require_fit::<F>(o.r1())?;
-    let b = Register::fetch::<F>(cpu, o)?;
-    let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
-    match arithmetic::load_rounded::<F, T>(&env, b) {
-        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::set(cpu, o.r1(), value)),
+fn load_lengthened<M: Machine, S: Second>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    require_bfp(m)?;
+    let v = S::value::<M, u32>(m, o)?;
+    m.bfp_lengthen(o.r1(), v)
+}
+
+fn load_rounded<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    require_bfp(m)?;
+    let v = m.fr::<u64>(o.r2());
+    m.bfp_round(o.r1(), v, modifiers(o))
+}
+
+fn load_fp_integer<M: Machine, T: Bfp>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    require_bfp(m)?;
+    let v = m.fr::<T>(o.r2());
+    m.bfp_load_integer(o.r1(), v, modifiers(o))
+}
+
+fn from_integer<M: Machine, T: Bfp, I: Scalar, const SIGNED: bool>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    require_bfp(m)?;
+    let v = m.gr::<I>(o.r2());
+    m.bfp_from_integer::<T, I>(o.r1(), v, SIGNED, modifiers(o))
+}
+
+fn to_integer<M: Machine, T: Bfp, I: Scalar, const SIGNED: bool>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    require_bfp(m)?;
+    let v = m.fr::<T>(o.r2());
+    m.bfp_to_integer::<T, I>(o.r1(), v, SIGNED, modifiers(o))
+}
+
+/// On the CPU: LOAD LENGTHENED to long.
+#[inline(always)]
+pub(crate) fn lengthen(cpu: &mut Cpu, to: u8, v: u32) -> Result<(), Exit> {
+    let outcome = arithmetic::load_lengthened::<Short, Long>(&Env::from_fpc(cpu.fpc), v);
+    complete(cpu, outcome, |cpu, value| cpu.set_fr(to, value))
+}
+
+/// On the CPU: LOAD ROUNDED to short.
+#[inline(always)]
+pub(crate) fn round(cpu: &mut Cpu, to: u8, v: u64, m: Modifiers) -> Result<(), Exit> {
+    let env = by_modifiers(cpu.fpc, m.method, m.m4)?;
+    rounded::<Long, Short>(cpu, to, &env, v)
+}
+
+#[inline(always)]
+fn rounded<F: Operand, T: Operand>(cpu: &mut Cpu, to: u8, env: &Env, v: F::Bits) -> Result<(), Exit> {
+    match arithmetic::load_rounded::<F, T>(env, v) {
+        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::set(cpu, to, value)),
         Rounded::Scaled(value, trap) => {
-            F::set(cpu, o.r1(), value);
+            F::set(cpu, to, value);
             Err(data_exception(cpu, trap.dxc))
         }
     }
 }
 
-fn load_fp_integer<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    require_bfp(cpu)?;
-    require_fit::<F>(o.r1())?;
-    let b = Register::fetch::<F>(cpu, o)?;
-    let outcome = arithmetic::load_fp_integer::<F>(&by_modifiers(cpu.fpc, o.m3(), o.m4())?, b);
-    complete(cpu, outcome, |cpu, value| F::set(cpu, o.r1(), value))
+/// On the CPU: LOAD FP INTEGER.
+#[inline(always)]
+pub(crate) fn to_fp_integer<T: Bfp>(cpu: &mut Cpu, to: u8, v: T, m: Modifiers) -> Result<(), Exit> {
+    let outcome = arithmetic::load_fp_integer::<T::Format>(&by_modifiers(cpu.fpc, m.method, m.m4)?, v);
+    complete(cpu, outcome, |cpu, value| cpu.set_fr(to, value))
 }
 
-fn from_integer<F: Operand, const K: usize>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    require_bfp(cpu)?;
-    require_fit::<F>(o.r1())?;
-    let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
-    let outcome = arithmetic::convert_from_integer::<F>(&env, cpu.gr(o.r2()), kind(K));
-    complete(cpu, outcome, |cpu, value| F::set(cpu, o.r1(), value))
+/// On the CPU: CONVERT FROM FIXED and FROM LOGICAL.
+#[inline(always)]
+pub(crate) fn of_integer<T: Bfp, I: Scalar>(
+    cpu: &mut Cpu,
+    to: u8,
+    v: I,
+    signed: bool,
+    m: Modifiers,
+) -> Result<(), Exit> {
+    let env = by_modifiers(cpu.fpc, m.method, m.m4)?;
+    let outcome = arithmetic::convert_from_integer::<T::Format>(&env, v.widen() as u64, kind::<I>(signed));
+    complete(cpu, outcome, |cpu, value| cpu.set_fr(to, value))
 }
 
-fn to_integer<F: Operand, const K: usize>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    require_bfp(cpu)?;
-    let b = Register::fetch::<F>(cpu, o)?;
-    let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
-    let outcome = arithmetic::convert_to_integer::<F>(&env, b, kind(K));
+/// On the CPU: CONVERT TO FIXED and TO LOGICAL.
+#[inline(always)]
+pub(crate) fn integer_of<T: Bfp, I: Scalar>(
+    cpu: &mut Cpu,
+    to: u8,
+    v: T,
+    signed: bool,
+    m: Modifiers,
+) -> Result<(), Exit> {
+    integer_of_format::<T::Format, I>(cpu, to, v, signed, m)
+}
+
+#[inline(always)]
+fn integer_of_format<F: Format, I: Scalar>(
+    cpu: &mut Cpu,
+    to: u8,
+    v: F::Bits,
+    signed: bool,
+    m: Modifiers,
+) -> Result<(), Exit> {
+    let env = by_modifiers(cpu.fpc, m.method, m.m4)?;
+    let outcome = arithmetic::convert_to_integer::<F>(&env, v, kind::<I>(signed));
     complete(cpu, outcome, |cpu, converted| {
-        match kind(K) {
-            Integer::Fixed32 | Integer::Logical32 => cpu.set_gr(o.r1(), converted.integer as u32),
-            Integer::Fixed64 | Integer::Logical64 => cpu.set_gr(o.r1(), converted.integer),
-        }
+        cpu.set_gr(to, I::truncate(converted.integer.into()));
         cpu.cc = converted.cc;
     })
+}
+
+fn extended_load_lengthened<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_bfp(cpu)?;
+    require_fit::<Extended>(o.r1())?;
+    let b = S::fetch::<F>(cpu, o)?;
+    let outcome = arithmetic::load_lengthened::<F, Extended>(&Env::from_fpc(cpu.fpc), b);
+    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+}
+
+/// R1 must be able to hold the longer format too, because a scaled result comes in it.
+fn extended_load_rounded<T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_bfp(cpu)?;
+    require_fit::<Extended>(o.r1())?;
+    let b = Register::fetch::<Extended>(cpu, o)?;
+    let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
+    rounded::<Extended, T>(cpu, o.r1(), &env, b)
+}
+
+fn extended_load_fp_integer(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_bfp(cpu)?;
+    require_fit::<Extended>(o.r1())?;
+    let b = Register::fetch::<Extended>(cpu, o)?;
+    let outcome = arithmetic::load_fp_integer::<Extended>(&by_modifiers(cpu.fpc, o.m3(), o.m4())?, b);
+    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+}
+
+fn extended_from_integer<I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_bfp(cpu)?;
+    require_fit::<Extended>(o.r1())?;
+    let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
+    let outcome = arithmetic::convert_from_integer::<Extended>(&env, cpu.gr(o.r2()), kind::<I>(SIGNED));
+    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+}
+
+fn extended_to_integer<I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    require_bfp(cpu)?;
+    let b = Register::fetch::<Extended>(cpu, o)?;
+    integer_of_format::<Extended, I>(cpu, o.r1(), b, SIGNED, modifiers(o))
 }

@@ -37,7 +37,7 @@ macro_rules! semantics {
 /// The list of files: everything that asks all of them is made from it.
 macro_rules! files {
     ($($file:ident),* $(,)?) => {
-        $(mod $file;)*
+        $(pub(crate) mod $file;)*
 
         /// The semantics of a simple instruction for an engine.
         pub fn simple<M: Machine>(op: Op) -> Option<Simple<M>> {

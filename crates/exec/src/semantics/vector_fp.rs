@@ -6,18 +6,59 @@ use softsie_bfp::{self as arithmetic, Comparison, Env, Extended, Flags, Format, 
 use softsie_cpu::{Cpu, Exit, ProgramCode};
 use softsie_isa::Operands;
 
+use crate::bfp_op::VectorBfp;
 use crate::machine::Machine;
 
 semantics! {
-    simple {}
-    heavy {
-        VFA => add, VFS => subtract, VFM => multiply, VFD => divide, VFSQ => square_root,
-        VFMA => multiply_add, VFMS => multiply_subtract,
-        VFNMA => negative_multiply_add, VFNMS => negative_multiply_subtract,
-        VFCE => compare_equal, VFCH => compare_high, VFCHE => compare_high_or_equal,
-        WFC => compare_scalar, WFK => compare_and_signal_scalar,
-        VFTCI => test_data_class, VFPSO => perform_sign_operation, VFMIN => minimum, VFMAX => maximum,
+    simple {
+        VFA => add_on,
+        VFS => subtract_on,
+        VFM => multiply_on,
+        VFD => divide_on,
+        VFSQ => square_root_on,
+        VFMA => multiply_add_on,
+        VFMS => multiply_subtract_on,
+        VFNMA => negative_multiply_add_on,
+        VFNMS => negative_multiply_subtract_on,
+        VFCE => compare_equal_on,
+        VFCH => compare_high_on,
+        VFCHE => compare_high_or_equal_on,
+        WFC => compare_scalar_on,
+        WFK => compare_and_signal_scalar_on,
+        VFPSO => perform_sign_operation_on,
     }
+    heavy {
+        VFTCI => test_data_class, VFMIN => minimum, VFMAX => maximum,
+    }
+}
+
+/// Simple instructions that an engine may know how to do better than the function on the CPU.
+macro_rules! on_engine {
+    ($($name:ident = $op:ident $f:ident;)*) => {$(
+        fn $name<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+            m.require_vector()?;
+            m.vector_bfp(VectorBfp::$op, o, $f)
+        }
+    )*};
+}
+pub(super) use on_engine;
+
+on_engine! {
+    add_on = Add add;
+    subtract_on = Subtract subtract;
+    multiply_on = Multiply multiply;
+    divide_on = Divide divide;
+    square_root_on = SquareRoot square_root;
+    multiply_add_on = MultiplyAdd multiply_add;
+    multiply_subtract_on = MultiplySubtract multiply_subtract;
+    negative_multiply_add_on = NegativeMultiplyAdd negative_multiply_add;
+    negative_multiply_subtract_on = NegativeMultiplySubtract negative_multiply_subtract;
+    compare_equal_on = CompareEqual compare_equal;
+    compare_high_on = CompareHigh compare_high;
+    compare_high_or_equal_on = CompareHighOrEqual compare_high_or_equal;
+    compare_scalar_on = CompareScalar compare_scalar;
+    compare_and_signal_scalar_on = CompareAndSignalScalar compare_and_signal_scalar;
+    perform_sign_operation_on = PerformSign perform_sign_operation;
 }
 
 /// Single-element control in M4 or M5: only element 0.

@@ -6,16 +6,32 @@ use softsie_bfp::{self as arithmetic, Env, Extended, Format, Integer, Long, Outc
 use softsie_cpu::{Cpu, Exit};
 use softsie_isa::Operands;
 
+use crate::bfp_op::VectorBfp;
 use crate::machine::Machine;
 use crate::semantics::bfp_convert::by_modifiers;
-use crate::semantics::vector_fp::{Elements, Exceptions, SINGLE, at_element, count, element, elements, only};
+use crate::semantics::vector_fp::{Elements, Exceptions, SINGLE, at_element, count, element, elements, on_engine, only};
 
 semantics! {
-    simple {}
-    heavy {
-        VCFPS => from_fixed, VCFPL => from_logical, VCSFP => to_fixed, VCLFP => to_logical,
-        VFI => load_fp_integer, VFLL => load_lengthened, VFLR => load_rounded,
+    simple {
+        VCFPS => from_fixed_on,
+        VCFPL => from_logical_on,
+        VCSFP => to_fixed_on,
+        VCLFP => to_logical_on,
+        VFI => load_fp_integer_on,
+        VFLL => load_lengthened_on,
+        VFLR => load_rounded_on,
     }
+    heavy {}
+}
+
+on_engine! {
+    from_fixed_on = FromFixed from_fixed;
+    from_logical_on = FromLogical from_logical;
+    to_fixed_on = ToFixed to_fixed;
+    to_logical_on = ToLogical to_logical;
+    load_fp_integer_on = LoadInteger load_fp_integer;
+    load_lengthened_on = Lengthen load_lengthened;
+    load_rounded_on = Round load_rounded;
 }
 
 /// The inexact suppression (XxC) in M4.
