@@ -17,7 +17,7 @@ mod vector_op;
 
 pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, run_tiered, step};
-pub use machine::{Machine, Update};
+pub use machine::{Machine, StorageOp, Update};
 pub use operand::Ea;
 pub use tier::{Arrival, NoTier, Tier};
 pub use trace::{Filter, Tracer};

@@ -19,6 +19,22 @@ pub enum Update {
     Xor,
 }
 
+/// What an instruction does with two storage operands of one length, from left to right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum StorageOp {
+    Move,
+    /// The first operand becomes zero, CC 0; the second is the first.
+    Clear,
+    /// CC 0 equal, 1 first low, 2 first high.
+    Compare,
+    /// CC 0 when the result is zero, else 1.
+    And,
+    Or,
+    Xor,
+}
+
 /// An engine as instruction semantics see it. Values are of a width ([`Scalar`]); conditions are separate, so that an
 /// emitter can fuse them with branches.
 pub trait Machine: Sized {
@@ -94,6 +110,14 @@ pub trait Machine: Sized {
     /// Quotient rounded toward zero and remainder with the dividend's sign. What a zero divisor or an overflow gives is
     /// not used.
     fn div_rem_signed<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Val<T>);
+    /// Unsigned quotient and remainder of a dividend of two doublewords; a fixed-point-divide exception when the quotient
+    /// has more than one.
+    fn div_rem_wide(
+        &mut self,
+        high: Self::Val<u64>,
+        low: Self::Val<u64>,
+        divisor: Self::Val<u64>,
+    ) -> Result<(Self::Val<u64>, Self::Val<u64>), Exit>;
     /// Left shift by 0 to 63; amounts of the width or more give zero.
     fn shl<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
     /// Logical right shift by 0 to 63; amounts of the width or more give zero.
@@ -170,6 +194,26 @@ pub trait Machine: Sized {
     /// Replaces the operand by itself combined with `v` and returns what it was: an interlocked update when it is on an
     /// integral boundary.
     fn update<T: Scalar>(&mut self, op: Update, ea: Ea<Self::Val<u64>>, v: Self::Val<T>) -> Result<Self::Val<T>, Exit>;
+    /// Fetches `count` operands side by side, at most 16, or none of them.
+    fn load_many<T: Scalar>(
+        &mut self,
+        ea: Ea<Self::Val<u64>>,
+        count: usize,
+    ) -> Result<[Option<Self::Val<T>>; 16], Exit>;
+    /// Stores operands side by side, at most 16, or none of them.
+    fn store_many<T: Scalar>(
+        &mut self,
+        ea: Ea<Self::Val<u64>>,
+        values: &[Option<Self::Val<T>>; 16],
+    ) -> Result<(), Exit>;
+    /// Does `op` with two operands of `length` bytes, 1 to 256, and sets the CC.
+    fn storage(
+        &mut self,
+        op: StorageOp,
+        first: Ea<Self::Val<u64>>,
+        second: Ea<Self::Val<u64>>,
+        length: u64,
+    ) -> Result<(), Exit>;
     /// Recognises access exceptions of a store of `length` bytes (at most a page) before anything is stored.
     fn probe_store(&mut self, ea: Ea<Self::Val<u64>>, length: u64) -> Result<(), Exit>;
     /// Fetches `T` from beside the instruction: an instruction-space operand, relative to the instruction.
@@ -428,6 +472,18 @@ impl Machine for Cpu {
         a.signed_div_rem(b)
     }
     #[inline(always)]
+    fn div_rem_wide(&mut self, high: u64, low: u64, divisor: u64) -> Result<(u64, u64), Exit> {
+        // The quotient fits when the high half is below the divisor; that also tells a zero divisor.
+        if high >= divisor {
+            return Err(Exit::Program(ProgramCode::FIXED_POINT_DIVIDE));
+        }
+        if high == 0 {
+            return Ok((low / divisor, low % divisor));
+        }
+        let (dividend, divisor) = (u128::from(high) << 64 | u128::from(low), u128::from(divisor));
+        Ok(((dividend / divisor) as u64, (dividend % divisor) as u64))
+    }
+    #[inline(always)]
     fn shl<T: Scalar>(&mut self, a: T, amount: u32) -> T {
         a.shl(amount)
     }
@@ -574,6 +630,29 @@ impl Machine for Cpu {
         let old: T = Cpu::load(self, ea.address, ea.ar)?;
         Cpu::store(self, ea.address, ea.ar, crate::semantics::interlocked::updated(op, old, v))?;
         Ok(old)
+    }
+    #[inline(always)]
+    fn load_many<T: Scalar>(&mut self, mut ea: Ea<u64>, count: usize) -> Result<[Option<T>; 16], Exit> {
+        let mut values = [None; 16];
+        for v in values.iter_mut().take(count) {
+            *v = Some(Cpu::load::<T>(self, ea.address, ea.ar)?);
+            ea.address = Cpu::wrap(self, ea.address.wrapping_add(T::BYTES));
+        }
+        Ok(values)
+    }
+    #[inline(always)]
+    fn store_many<T: Scalar>(&mut self, mut ea: Ea<u64>, values: &[Option<T>; 16]) -> Result<(), Exit> {
+        let count = values.iter().flatten().count() as u64;
+        self.probe_operand_store(ea.address, ea.ar, count * T::BYTES)?;
+        for v in values.iter().flatten() {
+            Cpu::store(self, ea.address, ea.ar, *v)?;
+            ea.address = Cpu::wrap(self, ea.address.wrapping_add(T::BYTES));
+        }
+        Ok(())
+    }
+    #[inline(always)]
+    fn storage(&mut self, op: StorageOp, first: Ea<u64>, second: Ea<u64>, length: u64) -> Result<(), Exit> {
+        crate::semantics::storage_operation(self, op, first, second, length)
     }
     #[inline(always)]
     fn probe_store(&mut self, ea: Ea<u64>, length: u64) -> Result<(), Exit> {

@@ -11,14 +11,14 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::FunctionBuilder;
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar, layout};
 use softsie_exec::{
-    Bfp, BfpOp, Ea, Machine, Modifiers, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
+    Bfp, BfpOp, Ea, Machine, Modifiers, StorageOp, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
 };
 use softsie_isa::Operands;
 
 use crate::cc::{Cc, Kind};
 
 use crate::float::{number, vector_type};
-use crate::frame::Frame;
+use crate::frame::{self, Frame};
 use crate::mode::Mode;
 use crate::registers::Gpr;
 use crate::survey::relative_target;
@@ -378,6 +378,28 @@ impl Emit<'_> {
         self.b.switch_to_block(then);
     }
 
+    fn remainder<T: Scalar>(&mut self, a: Val<T>, b: Val<T>, quotient: Value) -> Val<T> {
+        let product = self.b.ins().imul(quotient, b.value);
+        Val::new(self.b.ins().isub(a.value, product))
+    }
+
+    /// Adds to storage at `host` by compare and swap: hosts add in their own byte order only. What was there before.
+    fn add_to_storage<T: Scalar>(&mut self, host: Value, v: Val<T>) -> Val<T> {
+        let (round, done) = (self.b.create_block(), self.b.create_block());
+        let expected = self.b.append_block_param(round, ty::<T>());
+        let first = self.get(ty::<T>(), host, 0);
+        self.b.ins().jump(round, &[first.into()]);
+        self.b.switch_to_block(round);
+        let old = self.swap(expected);
+        let new = self.b.ins().iadd(old, v.value);
+        let new = self.swap(new);
+        let found = self.b.ins().atomic_cas(MemFlagsData::trusted(), host, expected, new);
+        let same = self.b.ins().icmp(IntCC::Equal, found, expected);
+        self.b.ins().brif(same, done, &[], round, &[found.into()]);
+        self.b.switch_to_block(done);
+        Val::new(old)
+    }
+
     /// Whether a signed sum or difference overflowed, for widths without an instruction for it: both of `x` and `y` have
     /// another sign than the result.
     fn sign_of_and(&mut self, x: Value, y: Value) -> Cond {
@@ -577,12 +599,35 @@ impl Machine for Emit<'_> {
     fn not<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
         Val::new(self.b.ins().bnot(a.value))
     }
-    // Hosts trap where the architecture has its own exceptions: division is left to handlers.
+    // The host's own exceptions never happen: the semantics have looked before.
     fn div_rem<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Val<T>) {
-        (a, b)
+        let quotient = self.b.ins().udiv(a.value, b.value);
+        (Val::new(quotient), self.remainder(a, b, quotient))
     }
     fn div_rem_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Val<T>) {
-        (a, b)
+        let quotient = self.b.ins().sdiv(a.value, b.value);
+        (Val::new(quotient), self.remainder(a, b, quotient))
+    }
+    fn div_rem_wide(&mut self, high: Val<u64>, low: Val<u64>, divisor: Val<u64>) -> Result<(Val<u64>, Val<u64>), Exit> {
+        // The quotient fits when the high half is below the divisor; that also tells a zero divisor.
+        let fails = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, high.value, divisor.value);
+        self.exit_if_not_zero(fails);
+        let (wide, narrow, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(wide);
+        self.b.append_block_param(done, types::I64);
+        self.b.append_block_param(done, types::I64);
+        self.b.ins().brif(high.value, wide, &[], narrow, &[]);
+        self.b.switch_to_block(narrow);
+        let (quotient, remainder) = self.div_rem(low, divisor);
+        self.b.ins().jump(done, &[quotient.value.into(), remainder.value.into()]);
+        self.b.switch_to_block(wide);
+        self.put_frame(divisor.value, offset_of!(Frame, value));
+        let quotient = self.call_thunk(frame::DIVIDE, high.value, low.value);
+        let remainder = self.get(types::I64, self.frame, offset_of!(Frame, value));
+        self.b.ins().jump(done, &[quotient.into(), remainder.into()]);
+        self.b.switch_to_block(done);
+        let results = self.b.block_params(done);
+        Ok((Val::new(results[0]), Val::new(results[1])))
     }
     fn shl<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
         self.shift(a, amount, false, |m, a, n| m.b.ins().ishl(a, n))
@@ -721,6 +766,9 @@ impl Machine for Emit<'_> {
     }
     fn update<T: Scalar>(&mut self, op: Update, ea: Ea<Val<u64>>, v: Val<T>) -> Result<Val<T>, Exit> {
         let host = self.emit_place::<T>(ea);
+        if op == Update::Add && T::BYTES > 1 {
+            return Ok(self.add_to_storage(host, v));
+        }
         let op = match op {
             Update::Add => AtomicRmwOp::Add,
             Update::And => AtomicRmwOp::And,
@@ -730,6 +778,17 @@ impl Machine for Emit<'_> {
         let v = self.swap(v.value);
         let old = self.b.ins().atomic_rmw(ty::<T>(), MemFlagsData::trusted(), op, host, v);
         Ok(Val::new(self.swap(old)))
+    }
+    fn load_many<T: Scalar>(&mut self, ea: Ea<Val<u64>>, count: usize) -> Result<[Option<Val<T>>; 16], Exit> {
+        Ok(self.emit_load_many(ea, count))
+    }
+    fn store_many<T: Scalar>(&mut self, ea: Ea<Val<u64>>, values: &[Option<Val<T>>; 16]) -> Result<(), Exit> {
+        self.emit_store_many(ea, values);
+        Ok(())
+    }
+    fn storage(&mut self, op: StorageOp, first: Ea<Val<u64>>, second: Ea<Val<u64>>, length: u64) -> Result<(), Exit> {
+        self.emit_storage(op, first, second, length);
+        Ok(())
     }
     fn probe_store(&mut self, ea: Ea<Val<u64>>, length: u64) -> Result<(), Exit> {
         self.emit_probe(ea, length);

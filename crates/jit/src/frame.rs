@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use softsie_cpu::{Access, AddressSpace, Cpu, Decoded, Exit, ProgramData};
+use softsie_exec::{Ea, StorageOp, semantics};
 
 use crate::cc;
 use crate::chain::{Jump, slot};
 use crate::heat::READY;
 use crate::mode::Mode;
-use crate::region::{Source, Style};
+use crate::region::{PAGE, Source, Style};
 use crate::translator::{Found, Generation, Key, Translator};
 
 /// The region goes on at the PSW's address.
@@ -48,13 +49,17 @@ pub(crate) const HOST: usize = 3;
 pub(crate) const CALL: usize = 4;
 pub(crate) const CONDITION_CODE: usize = 5;
 pub(crate) const HOT: usize = 6;
-pub(crate) const THUNKS: usize = 7;
+pub(crate) const DIVIDE: usize = 7;
+pub(crate) const STAGE: usize = 8;
+pub(crate) const STORE_STAGED: usize = 9;
+pub(crate) const STORAGE: usize = 10;
+pub(crate) const THUNKS: usize = 11;
 
 /// Everything that code needs besides the CPU, so that code contains no address of ours.
 #[repr(C)]
 pub(crate) struct Frame {
-    /// An operand on its way between code and a thunk.
-    pub(crate) value: u128,
+    /// Operands on their way between code and a thunk, as many as there are registers.
+    pub(crate) value: [u128; 16],
     /// The CPU's attention word.
     pub(crate) attention: *const u32,
     /// Where code goes on in another region: see `chain`.
@@ -88,7 +93,7 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn new() -> Frame {
         Frame {
-            value: 0,
+            value: [0; 16],
             attention: std::ptr::null(),
             chain: 0,
             jumps: std::ptr::null_mut(),
@@ -101,7 +106,7 @@ impl Frame {
             cc_a: 0,
             cc_b: 0,
             result: 0,
-            thunks: [load, store, probe, host, call, condition_code, hot],
+            thunks: [load, store, probe, host, call, condition_code, hot, divide, stage, store_staged, storage],
             bridges: [0; THUNKS],
             record: 0,
             exit: Exit::Continue,
@@ -117,6 +122,13 @@ impl Frame {
         let data = unsafe { &*self.data };
         // SAFETY: the caller's promise.
         unsafe { data.records.as_ptr().add(index as usize) }
+    }
+
+    /// The first `size` bytes of the operands.
+    fn bytes(&mut self, size: u64) -> &mut [u8] {
+        let all = size_of_val(&self.value);
+        // SAFETY: the array's own bytes, of which any are numbers.
+        unsafe { std::slice::from_raw_parts_mut(self.value.as_mut_ptr().cast(), all.min(size as usize)) }
     }
 
     /// Computes a condition code that was left symbolic.
@@ -157,11 +169,18 @@ extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) ->
         2 => cpu.load::<u16>(address, ar).map(|v| u128::from(v.to_be())),
         4 => cpu.load::<u32>(address, ar).map(|v| u128::from(v.to_be())),
         8 => cpu.load::<u64>(address, ar).map(|v| u128::from(v.to_be())),
-        _ => cpu.load::<u128>(address, ar).map(u128::to_be),
+        16 => cpu.load::<u128>(address, ar).map(u128::to_be),
+        _ => {
+            // As code fetches them, bytes in storage's order.
+            return match cpu.read_bytes(AddressSpace::Logical(ar), address, frame.bytes(size)) {
+                Ok(()) => own(frame),
+                Err(_) => failed(cpu),
+            };
+        }
     };
     match value {
         Ok(v) => {
-            frame.value = v;
+            frame.value[0] = v;
             own(frame)
         }
         Err(_) => failed(cpu),
@@ -185,7 +204,7 @@ extern "C" fn store(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -
         return 0;
     }
     let (size, ar) = size_and_ar(what);
-    let v = frame.value;
+    let v = frame.value[0];
     let stored = match size {
         1 => cpu.store::<u8>(address, ar, v as u8),
         2 => cpu.store::<u16>(address, ar, u16::from_be(v as u16)),
@@ -203,6 +222,63 @@ extern "C" fn host(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64
     match cpu.host(AddressSpace::Logical(ar), address, Access::Store) {
         Ok(host) if stores == cpu.statistics.code_stores => host.as_ptr().expose_provenance() as u64,
         _ => failed(cpu),
+    }
+}
+
+/// Where code stores operands side by side: in storage when they are within one page, else in the frame, and then asks for
+/// [`store_staged`].
+extern "C" fn stage(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+    if probe(cpu, frame, address, what) == 0 {
+        return 0;
+    }
+    let (size, _) = size_and_ar(what);
+    if address % PAGE as u64 + size <= PAGE as u64 { host(cpu, frame, address, what) } else { own(frame) }
+}
+
+/// Stores the operands in the frame; not zero when that was possible.
+extern "C" fn store_staged(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
+    let (size, ar) = size_and_ar(what);
+    match cpu.write_bytes(AddressSpace::Logical(ar), address, frame.bytes(size)) {
+        Ok(()) => 1,
+        Err(_) => failed(cpu),
+    }
+}
+
+/// Quotient of the dividend `high` and `low` by the frame's operand, where the remainder goes.
+extern "C" fn divide(_: &mut Cpu, frame: &mut Frame, high: u64, low: u64) -> u64 {
+    let divisor = u128::from(frame.value[0] as u64);
+    let dividend = u128::from(high) << 64 | u128::from(low);
+    let Some(quotient) = dividend.checked_div(divisor) else { return 0 };
+    frame.value[0] = dividend % divisor;
+    quotient as u64
+}
+
+const STORAGE_OPS: [StorageOp; 6] =
+    [StorageOp::Move, StorageOp::Clear, StorageOp::Compare, StorageOp::And, StorageOp::Or, StorageOp::Xor];
+
+/// An operation on two storage operands as [`storage`] gets it.
+pub(crate) fn storage_operands(op: StorageOp, length: u64, first_ar: u8, second_ar: u8) -> u64 {
+    op as u64 | (length - 1) << 8 | u64::from(first_ar) << 16 | u64::from(second_ar) << 24
+}
+
+/// Does with two storage operands what the frame says: the condition code plus one. 0: it is left to the interpreter.
+extern "C" fn storage(cpu: &mut Cpu, frame: &mut Frame, first: u64, second: u64) -> u64 {
+    let [op, length, first_ar, second_ar, ..] = (frame.value[0] as u64).to_le_bytes();
+    let (length, op) = (u64::from(length) + 1, STORAGE_OPS[usize::from(op) % STORAGE_OPS.len()]);
+    let (first, second) = (Ea { address: first, ar: first_ar }, Ea { address: second, ar: second_ar });
+    if op != StorageOp::Compare {
+        // As in `probe`: what would drop decoded code is left to the interpreter.
+        let stores = cpu.statistics.code_stores;
+        let possible = cpu
+            .probe(AddressSpace::Logical(second.ar), second.address, length, Access::Fetch)
+            .and_then(|()| cpu.probe(AddressSpace::Logical(first.ar), first.address, length, Access::Store));
+        if possible.is_err() || stores != cpu.statistics.code_stores {
+            return failed(cpu);
+        }
+    }
+    match semantics::storage_operation(cpu, op, first, second, length) {
+        Ok(()) => 1 + u64::from(cpu.cc),
+        Err(_) => failed(cpu),
     }
 }
 

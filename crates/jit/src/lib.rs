@@ -27,6 +27,7 @@ mod region;
 mod registers;
 mod survey;
 mod translator;
+mod two_operands;
 
 pub use compiler::{Error, Optimization};
 pub use engine::{Counters, Engine};

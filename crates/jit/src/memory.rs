@@ -20,17 +20,17 @@ fn host_shuffles() -> bool {
 }
 
 /// A TLB probe in two values.
-struct Probe {
+pub(crate) struct Probe {
     /// Truth value.
-    hit: Value,
+    pub(crate) hit: Value,
     /// Host address on a hit.
-    host: Value,
+    pub(crate) host: Value,
 }
 
 impl Emit<'_> {
     /// Compares the tag at `tag` of the entry for `address` with the page of the operand's last byte: an operand that goes
     /// on in the next page never equals it.
-    fn probe_tlb(&mut self, address: Value, size: u64, tag: usize) -> Probe {
+    pub(crate) fn probe_tlb(&mut self, address: Value, size: u64, tag: usize) -> Probe {
         let page_bits = 12 - layout::TLB_ENTRY.ilog2();
         let slot = self.b.ins().ushr_imm_u(address, i64::from(page_bits));
         let slot = self.b.ins().band_imm_u(slot, ((TLB_ENTRIES - 1) * layout::TLB_ENTRY) as i64);
@@ -100,6 +100,39 @@ impl Emit<'_> {
         let order = self.b.func.dfg.constants.insert(order.into());
         let order = self.b.ins().vconst(types::I8X16, order);
         if cfg!(target_arch = "x86_64") { self.b.ins().x86_pshufb(v, order) } else { self.b.ins().swizzle(v, order) }
+    }
+
+    /// Operands side by side: one look at the TLB for all.
+    pub(crate) fn emit_load_many<T: Scalar>(&mut self, ea: Ea<Val<u64>>, count: usize) -> [Option<Val<T>>; 16] {
+        let host = self.access(ea, T::BYTES * count as u64, layout::TLB_READ, frame::LOAD, None);
+        let mut values = [None; 16];
+        for (n, value) in values.iter_mut().enumerate().take(count) {
+            let v = self.get(ty::<T>(), host, n * T::BYTES as usize);
+            *value = Some(Val::new(self.swap(v)));
+        }
+        values
+    }
+
+    /// Stores operands side by side. When they are not within one page, code stores them in the frame, and a thunk from
+    /// there.
+    pub(crate) fn emit_store_many<T: Scalar>(&mut self, ea: Ea<Val<u64>>, values: &[Option<Val<T>>; 16]) {
+        let size = T::BYTES * values.iter().flatten().count() as u64;
+        let host = self.access(ea, size, layout::TLB_WRITE, frame::STAGE, None);
+        for (n, v) in values.iter().flatten().enumerate() {
+            let v = self.swap(v.value);
+            self.put(v, host, n * T::BYTES as usize);
+        }
+        let own = self.b.ins().iadd_imm_s(self.frame, offset_of!(Frame, value) as i64);
+        let staged = self.b.ins().icmp(IntCC::Equal, host, own);
+        let (cold, done) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(staged, cold, &[], done, &[]);
+        self.b.switch_to_block(cold);
+        let what = self.constant(types::I64, frame::operand(size, ea.ar));
+        let stored = self.call_thunk(frame::STORE_STAGED, ea.address.value, what);
+        let exit = self.exit_here();
+        self.b.ins().brif(stored, done, &[], exit, &[]);
+        self.b.switch_to_block(done);
     }
 
     /// Access exceptions of a store, before anything is stored.

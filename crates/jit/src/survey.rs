@@ -4,7 +4,7 @@
 
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar};
 use softsie_exec::{
-    Bfp, BfpOp, Ea, Machine, Modifiers, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
+    Bfp, BfpOp, Ea, Machine, Modifiers, StorageOp, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
 };
 use softsie_isa::Operands;
 
@@ -170,12 +170,16 @@ impl Machine for Survey {
     fn xor<T: Scalar>(&mut self, (): (), (): ()) {}
     fn not<T: Scalar>(&mut self, (): ()) {}
     fn div_rem<T: Scalar>(&mut self, (): (), (): ()) -> ((), ()) {
-        self.declined = true;
+        self.only::<T>(&[32, 64]);
         ((), ())
     }
     fn div_rem_signed<T: Scalar>(&mut self, (): (), (): ()) -> ((), ()) {
-        self.declined = true;
+        self.only::<T>(&[32, 64]);
         ((), ())
+    }
+    fn div_rem_wide(&mut self, (): (), (): (), (): ()) -> Result<((), ()), Exit> {
+        self.may_exit()?;
+        Ok(((), ()))
     }
     fn shl<T: Scalar>(&mut self, (): (), (): ()) {}
     fn shr<T: Scalar>(&mut self, (): (), (): ()) {}
@@ -266,11 +270,23 @@ impl Machine for Survey {
     fn store_if<T: Scalar>(&mut self, _: Option<bool>, _: Ea<()>, (): ()) -> Result<(), Exit> {
         self.store_or_exit()
     }
-    fn update<T: Scalar>(&mut self, op: Update, _: Ea<()>, (): ()) -> Result<(), Exit> {
+    fn update<T: Scalar>(&mut self, _: Update, _: Ea<()>, (): ()) -> Result<(), Exit> {
         self.only::<T>(&[8, 16, 32, 64]);
-        // Hosts add in their own byte order only.
-        self.declined |= op == Update::Add && T::BITS > 8;
         self.update_or_exit()
+    }
+    fn load_many<T: Scalar>(&mut self, _: Ea<()>, count: usize) -> Result<[Option<()>; 16], Exit> {
+        self.load_or_exit()?;
+        Ok(std::array::from_fn(|n| (n < count).then_some(())))
+    }
+    fn store_many<T: Scalar>(&mut self, _: Ea<()>, _: &[Option<()>; 16]) -> Result<(), Exit> {
+        self.store_or_exit()
+    }
+    fn storage(&mut self, op: StorageOp, _: Ea<()>, _: Ea<()>, _: u64) -> Result<(), Exit> {
+        // It leaves before it stores, or not at all.
+        self.load_or_exit()?;
+        self.stored |= op != StorageOp::Compare;
+        self.sets_cc |= op != StorageOp::Move;
+        Ok(())
     }
     fn probe_store(&mut self, _: Ea<()>, _: u64) -> Result<(), Exit> {
         self.may_exit()

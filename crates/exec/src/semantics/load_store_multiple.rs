@@ -6,7 +6,7 @@ use softsie_isa::Operands;
 
 use super::interlocked;
 use crate::machine::Machine;
-use crate::operand::{Ea, after, d1b1, d2b2, d2x2b2, d4b4};
+use crate::operand::{Ea, d1b1, d2b2, d2x2b2, d4b4};
 
 semantics! {
     simple {
@@ -66,27 +66,12 @@ impl Registers<u32> for AccessRegisters {
 }
 
 /// How many registers from R1 to R3, wrapping from 15 to 0.
-fn register_count(o: &Operands) -> u64 {
-    u64::from(o.r3().wrapping_sub(o.r1()) & 15) + 1
+fn register_count(o: &Operands) -> usize {
+    usize::from(o.r3().wrapping_sub(o.r1()) & 15) + 1
 }
 
 fn register(o: &Operands, n: usize) -> u8 {
     o.r1().wrapping_add(n as u8) & 15
-}
-
-/// The consecutive operands of all registers from R1 to R3.
-#[inline(always)]
-fn fetch<M: Machine, T: Scalar>(
-    m: &mut M,
-    o: &Operands,
-    mut ea: Ea<M::Val<u64>>,
-) -> Result<[Option<M::Val<T>>; 16], Exit> {
-    let mut values = [None; 16];
-    for v in values.iter_mut().take(register_count(o) as usize) {
-        *v = Some(m.load::<T>(ea)?);
-        ea = after(m, ea, T::BYTES);
-    }
-    Ok(values)
 }
 
 fn load<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands) -> Result<(), Exit> {
@@ -101,7 +86,7 @@ fn load_at<M: Machine, R: Registers<T>, T: Scalar>(
     ea: Ea<M::Val<u64>>,
 ) -> Result<(), Exit> {
     // All operands are fetched before the first register changes, so that an exception finds them as they were.
-    let values = fetch::<M, T>(m, o, ea)?;
+    let values = m.load_many::<T>(ea, register_count(o))?;
     for (n, v) in values.into_iter().flatten().enumerate() {
         R::set(m, register(o, n), v);
     }
@@ -117,16 +102,13 @@ fn store<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands) -> Res
 fn store_at<M: Machine, R: Registers<T>, T: Scalar>(
     m: &mut M,
     o: &Operands,
-    mut ea: Ea<M::Val<u64>>,
+    ea: Ea<M::Val<u64>>,
 ) -> Result<(), Exit> {
-    let count = register_count(o);
-    m.probe_store(ea, count * T::BYTES)?;
-    for n in 0..count as usize {
-        let v = R::get(m, register(o, n));
-        m.store(ea, v)?;
-        ea = after(m, ea, T::BYTES);
+    let mut values = [None; 16];
+    for (n, v) in values.iter_mut().enumerate().take(register_count(o)) {
+        *v = Some(R::get(m, register(o, n)));
     }
-    Ok(())
+    m.store_many(ea, &values)
 }
 
 /// Specification exception when the address is not a multiple of `T`'s size.
@@ -155,8 +137,8 @@ fn store_access<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
 /// Bits 0-31 of the registers from one operand, bits 32-63 from another.
 fn load_disjoint<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     let (high, low) = (d2b2(m, o), d4b4(m, o));
-    let high = fetch::<M, u32>(m, o, high)?;
-    let low = fetch::<M, u32>(m, o, low)?;
+    let high = m.load_many::<u32>(high, register_count(o))?;
+    let low = m.load_many::<u32>(low, register_count(o))?;
     for (n, (high, low)) in high.into_iter().flatten().zip(low.into_iter().flatten()).enumerate() {
         m.set_gr_high(register(o, n), high);
         m.set_gr(register(o, n), low);

@@ -60,6 +60,7 @@ mod space_switch;
 pub(crate) mod trace_entries;
 mod vector_form;
 
+pub use storage_to_storage::storage_operation;
 pub use timing_facility::{TIMING_FUNCTIONS, function as timing_function};
 
 files! {

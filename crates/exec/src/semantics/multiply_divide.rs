@@ -1,7 +1,7 @@
 //! Multiplication and division of general registers, storage and immediates.
 //! Source: Principles of Operation, chapter 7: MULTIPLY …, DIVIDE ….
 
-use softsie_cpu::{Cpu, Exit, ProgramCode, Scalar};
+use softsie_cpu::{Exit, ProgramCode, Scalar};
 use softsie_isa::Operands;
 
 use super::operation::{Operation, extend, ri, rr, rrr, rx};
@@ -27,8 +27,9 @@ semantics! {
         DLR => divide_words_rr[false], DL => divide_words_rx[false],
         DSGR => divide_single_rr[u64], DSGFR => divide_single_rr[u32],
         DSG => divide_single_rx[u64], DSGF => divide_single_rx[u32],
+        DLGR => divide_quadword_rr, DLG => divide_quadword_rx,
     }
-    heavy { DLGR => divide_quadword_rr, DLG => divide_quadword_rx }
+    heavy {}
 }
 
 /// Product of the operands' width.
@@ -199,33 +200,24 @@ fn divide_single_rx<M: Machine, F: Scalar>(m: &mut M, o: &Operands) -> Result<()
 }
 
 /// The pair R1 divided by `divisor`, unsigned: remainder and quotient into the pair.
-fn divide_quadword(cpu: &mut Cpu, r1: u8, divisor: u64) -> Result<(), Exit> {
-    let (high, low) = (cpu.gr::<u64>(r1), cpu.gr::<u64>(r1 | 1));
-    // The quotient fits when the high half is below the divisor; that also tells a zero divisor.
-    if high >= divisor {
-        return Err(Exit::Program(ProgramCode::FIXED_POINT_DIVIDE));
-    }
-    let (quotient, remainder) = if high == 0 {
-        (low / divisor, low % divisor)
-    } else {
-        let dividend = cpu.join(high, low);
-        let divisor = u128::from(divisor);
-        ((dividend / divisor) as u64, (dividend % divisor) as u64)
-    };
-    cpu.set_gr(r1, remainder);
-    cpu.set_gr(r1 | 1, quotient);
+#[inline(always)]
+fn divide_quadword<M: Machine>(m: &mut M, r1: u8, divisor: M::Val<u64>) -> Result<(), Exit> {
+    let (high, low) = (m.gr::<u64>(r1), m.gr::<u64>(r1 | 1));
+    let (quotient, remainder) = m.div_rem_wide(high, low, divisor)?;
+    m.set_gr(r1, remainder);
+    m.set_gr(r1 | 1, quotient);
     Ok(())
 }
 
-fn divide_quadword_rr(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+fn divide_quadword_rr<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     require_even(o.r1())?;
-    let divisor = cpu.gr(o.r2());
-    divide_quadword(cpu, o.r1(), divisor)
+    let divisor = m.gr::<u64>(o.r2());
+    divide_quadword(m, o.r1(), divisor)
 }
 
-fn divide_quadword_rx(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+fn divide_quadword_rx<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     require_even(o.r1())?;
-    let ea = d2x2b2(cpu, o);
-    let divisor: u64 = cpu.load(ea.address, ea.ar)?;
-    divide_quadword(cpu, o.r1(), divisor)
+    let ea = d2x2b2(m, o);
+    let divisor = m.load::<u64>(ea)?;
+    divide_quadword(m, o.r1(), divisor)
 }

@@ -6,20 +6,22 @@ use softsie_cpu::{Access, AddressSpace, Cpu, Exit};
 use softsie_isa::Operands;
 
 use super::register_pair::to_page_end;
+use crate::machine::{Machine, StorageOp};
 use crate::operand::{Ea, d1b1, d2b2};
 
 semantics! {
-    simple {}
-    heavy {
+    simple {
         MVC => move_character,
+        NC => and,
+        OC => or,
+        XC => exclusive_or,
+        CLC => compare_logical,
+    }
+    heavy {
         MVCIN => move_inverse,
         MVCRL => move_right_to_left,
         MVN => combine_without_cc[Numerics],
         MVZ => combine_without_cc[Zones],
-        NC => combine[And],
-        OC => combine[Or],
-        XC => exclusive_or,
-        CLC => compare_logical,
     }
 }
 
@@ -83,12 +85,64 @@ pub(super) unsafe fn copy_left_to_right(to: *mut u8, from: *const u8, length: us
     }
 }
 
-fn move_character(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
-    pieces(cpu, first, second, u64::from(o.l1()) + 1, |to, from, length| {
-        // SAFETY: `pieces` passes translated operand parts.
-        unsafe { copy_left_to_right(to, from, length) }
-    })
+/// Does `op` with two operands of `length` bytes.
+///
+/// # Errors
+/// The access exception; nothing has been stored then.
+#[inline(always)]
+pub fn storage_operation(
+    cpu: &mut Cpu,
+    op: StorageOp,
+    first: Ea<u64>,
+    second: Ea<u64>,
+    length: u64,
+) -> Result<(), Exit> {
+    match op {
+        StorageOp::Move => pieces(cpu, first, second, length, |to, from, length| {
+            // SAFETY: `pieces` passes translated operand parts.
+            unsafe { copy_left_to_right(to, from, length) }
+        }),
+        StorageOp::Clear => {
+            pieces(cpu, first, first, length, |to, _, length| {
+                // SAFETY: as above.
+                unsafe { std::ptr::write_bytes(to, 0, length) };
+            })?;
+            cpu.cc = 0;
+            Ok(())
+        }
+        StorageOp::Compare => compare(cpu, first, second, length),
+        StorageOp::And => combine::<And>(cpu, first, second, length),
+        StorageOp::Or => combine::<Or>(cpu, first, second, length),
+        StorageOp::Xor => combine::<Xor>(cpu, first, second, length),
+    }
+}
+
+#[inline(always)]
+fn operation<M: Machine>(m: &mut M, o: &Operands, op: StorageOp) -> Result<(), Exit> {
+    let (first, second) = (d1b1(m, o), d2b2(m, o));
+    m.storage(op, first, second, u64::from(o.l1()) + 1)
+}
+
+fn move_character<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    operation(m, o, StorageOp::Move)
+}
+
+fn and<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    operation(m, o, StorageOp::And)
+}
+
+fn or<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    operation(m, o, StorageOp::Or)
+}
+
+fn exclusive_or<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    // With the operand itself: the usual way to clear storage.
+    let itself = o.b1() == o.b2() && o.d1() == o.d2();
+    operation(m, o, if itself { StorageOp::Clear } else { StorageOp::Xor })
+}
+
+fn compare_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    operation(m, o, StorageOp::Compare)
 }
 
 fn move_inverse(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
@@ -196,10 +250,10 @@ unsafe fn combine_left_to_right<C: Combination>(to: *mut u8, from: *const u8, le
     any != 0
 }
 
-fn combine<C: Combination>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
+#[inline(always)]
+fn combine<C: Combination>(cpu: &mut Cpu, first: Ea<u64>, second: Ea<u64>, length: u64) -> Result<(), Exit> {
     let mut any = false;
-    pieces(cpu, first, second, u64::from(o.l1()) + 1, |to, from, length| {
+    pieces(cpu, first, second, length, |to, from, length| {
         // SAFETY: `pieces` passes translated operand parts.
         any |= unsafe { combine_left_to_right::<C>(to, from, length) };
     })?;
@@ -208,29 +262,14 @@ fn combine<C: Combination>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn combine_without_cc<C: Combination>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let cc = cpu.cc;
-    combine::<C>(cpu, o)?;
+    let (cc, first, second) = (cpu.cc, d1b1(cpu, o), d2b2(cpu, o));
+    combine::<C>(cpu, first, second, u64::from(o.l1()) + 1)?;
     cpu.cc = cc;
     Ok(())
 }
 
-fn exclusive_or(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    if o.b1() == o.b2() && o.d1() == o.d2() {
-        // The usual way to clear storage.
-        let first = d1b1(cpu, o);
-        pieces(cpu, first, first, u64::from(o.l1()) + 1, |to, _, length| {
-            // SAFETY: `pieces` passes translated operand parts.
-            unsafe { std::ptr::write_bytes(to, 0, length) };
-        })?;
-        cpu.cc = 0;
-        return Ok(());
-    }
-    combine::<Xor>(cpu, o)
-}
-
-fn compare_logical(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
-    let length = u64::from(o.l1()) + 1;
+#[inline(always)]
+fn compare(cpu: &mut Cpu, first: Ea<u64>, second: Ea<u64>, length: u64) -> Result<(), Exit> {
     let (s1, s2) = (AddressSpace::Logical(first.ar), AddressSpace::Logical(second.ar));
     let mut done = 0;
     cpu.cc = loop {

@@ -7,7 +7,7 @@ use softsie_mem::PAGE_SIZE;
 
 use super::vector_form::require;
 use crate::machine::Machine;
-use crate::operand::{Ea, after, d2b2, d2x2b2};
+use crate::operand::{Ea, d2b2, d2x2b2};
 use crate::vector_op::VectorOp1;
 
 semantics! {
@@ -57,13 +57,9 @@ fn register_count(o: &Operands) -> Result<u8, Exit> {
 fn load_multiple<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     m.require_vector()?;
     let count = register_count(o)?;
-    let mut ea = d2b2(m, o);
+    let ea = d2b2(m, o);
     // All is fetched before the first register changes, so that an exception finds them as they were.
-    let mut values = [None; 16];
-    for v in values.iter_mut().take(usize::from(count)) {
-        *v = Some(m.load::<u128>(ea)?);
-        ea = after(m, ea, 16);
-    }
+    let values = m.load_many::<u128>(ea, usize::from(count))?;
     for (n, v) in (o.v1()..).zip(values.into_iter().flatten()) {
         m.set_vr(n, v);
     }
@@ -73,14 +69,12 @@ fn load_multiple<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
 fn store_multiple<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     m.require_vector()?;
     let count = register_count(o)?;
-    let mut ea = d2b2(m, o);
-    m.probe_store(ea, u64::from(count) * 16)?;
-    for n in o.v1()..=o.v3() {
-        let v = m.vr(n);
-        m.store(ea, v)?;
-        ea = after(m, ea, 16);
+    let ea = d2b2(m, o);
+    let mut values = [None; 16];
+    for (n, v) in values.iter_mut().enumerate().take(usize::from(count)) {
+        *v = Some(m.vr(o.v1() + n as u8));
     }
-    Ok(())
+    m.store_many(ea, &values)
 }
 
 /// Fetches the second operand and perhaps reverses its bytes.

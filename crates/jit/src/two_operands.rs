@@ -1,0 +1,188 @@
+//! Instructions on two storage operands of constant length: in line while they are short and each lies in one page, else by
+//! a thunk that needs no state written back. Source: Principles of Operation, chapter 7: MOVE, COMPARE LOGICAL, AND, OR,
+//! EXCLUSIVE OR (character forms).
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, types};
+use softsie_cpu::layout;
+use softsie_exec::{Ea, StorageOp};
+
+use crate::cc::Kind;
+use crate::emit::{Emit, Val};
+use crate::frame::{self, Frame};
+
+/// Up to how many bytes an operation is in line.
+fn limit(op: StorageOp) -> u64 {
+    match op {
+        StorageOp::Move => 32,
+        StorageOp::Clear => 64,
+        StorageOp::Compare | StorageOp::And | StorageOp::Or | StorageOp::Xor => 16,
+    }
+}
+
+/// Parts of `length` bytes, each as wide as possible but at most `widest`; the last may overlap the one before.
+fn parts(length: u64, widest: u64) -> (Type, Vec<usize>) {
+    let width = (1 << length.ilog2()).min(widest);
+    let mut at: Vec<usize> = (0..length / width).map(|n| (n * width) as usize).collect();
+    if length % width != 0 {
+        at.push((length - width) as usize);
+    }
+    let ty = match width {
+        1 => types::I8,
+        2 => types::I16,
+        4 => types::I32,
+        8 => types::I64,
+        _ => types::I8X16,
+    };
+    (ty, at)
+}
+
+impl Emit<'_> {
+    /// Does `op` with two operands of `length` bytes and sets the condition code.
+    pub(crate) fn emit_storage(&mut self, op: StorageOp, first: Ea<Val<u64>>, second: Ea<Val<u64>>, length: u64) {
+        let results = match op {
+            StorageOp::Move | StorageOp::Clear => 0,
+            StorageOp::Compare => 2,
+            StorageOp::And | StorageOp::Or | StorageOp::Xor => 1,
+        };
+        let done = self.b.create_block();
+        let parameters: Vec<Value> = (0..results).map(|_| self.b.append_block_param(done, types::I64)).collect();
+        if length <= limit(op) {
+            let cold = self.b.create_block();
+            self.b.set_cold_block(cold);
+            let found = self.in_line(op, first, second, length, cold);
+            let arguments: Vec<_> = found.into_iter().map(Into::into).collect();
+            self.b.ins().jump(done, &arguments);
+            self.b.switch_to_block(cold);
+        }
+        let what = self.constant(types::I64, frame::storage_operands(op, length, first.ar, second.ar));
+        self.put_frame(what, offset_of!(Frame, value));
+        let result = self.call_thunk(frame::STORAGE, first.address.value, second.address.value);
+        let succeeded = self.b.create_block();
+        if length <= limit(op) {
+            self.b.set_cold_block(succeeded);
+        }
+        let exit = self.exit_here();
+        self.b.ins().brif(result, succeeded, &[], exit, &[]);
+        self.b.switch_to_block(succeeded);
+        // Values that make the same condition code as those in line.
+        let cc = self.b.ins().iadd_imm_s(result, -1);
+        let low = self.b.ins().band_imm_u(cc, 1);
+        let high = self.b.ins().ushr_imm_u(cc, 1);
+        let arguments: Vec<_> = [high, low].into_iter().skip(2 - results).map(Into::into).collect();
+        self.b.ins().jump(done, &arguments);
+        self.b.switch_to_block(done);
+        match (op, parameters.as_slice()) {
+            (StorageOp::Clear, _) => {
+                let zero = self.constant(types::I64, 0);
+                self.know_cc(Kind::Zero, zero, None);
+            }
+            (StorageOp::Compare, &[a, b]) => self.know_cc(Kind::Compare, a, Some(b)),
+            (_, &[any]) => self.know_cc(Kind::Zero, any, None),
+            _ => {}
+        }
+    }
+
+    /// The operation in line, or to `cold` before anything has happened: the values of which the condition code is made.
+    fn in_line(
+        &mut self,
+        op: StorageOp,
+        first: Ea<Val<u64>>,
+        second: Ea<Val<u64>>,
+        length: u64,
+        cold: Block,
+    ) -> Vec<Value> {
+        let tag = if op == StorageOp::Compare { layout::TLB_READ } else { layout::TLB_WRITE };
+        let to = self.probe_tlb(first.address.value, length, tag);
+        let (mut possible, mut from) = (to.hit, to.host);
+        if op != StorageOp::Clear {
+            let probe = self.probe_tlb(second.address.value, length, layout::TLB_READ);
+            possible = self.b.ins().band(possible, probe.hit);
+            from = probe.host;
+            if op != StorageOp::Compare && length > 1 {
+                // Byte by byte gives something else when the first operand begins inside the second, but not at its start.
+                let distance = self.b.ins().isub(to.host, from);
+                let distance = self.b.ins().iadd_imm_s(distance, -1);
+                let within = self.constant(types::I64, length - 1);
+                let apart = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, distance, within);
+                possible = self.b.ins().band(possible, apart);
+            }
+        }
+        let hot = self.b.create_block();
+        self.b.ins().brif(possible, hot, &[], cold, &[]);
+        self.b.switch_to_block(hot);
+        match op {
+            StorageOp::Compare => self.numbers_to_compare(to.host, from, length).to_vec(),
+            StorageOp::Clear => {
+                let (ty, at) = parts(length, 16);
+                let zero = if ty == types::I8X16 {
+                    let zero = self.constant(types::I8, 0);
+                    self.b.ins().splat(ty, zero)
+                } else {
+                    self.constant(ty, 0)
+                };
+                for at in at {
+                    self.put_unaligned(zero, to.host, at);
+                }
+                Vec::new()
+            }
+            StorageOp::Move => {
+                let (ty, at) = parts(length, 16);
+                let values: Vec<Value> = at.iter().map(|at| self.get_unaligned(ty, from, *at)).collect();
+                for (at, v) in at.into_iter().zip(values) {
+                    self.put_unaligned(v, to.host, at);
+                }
+                Vec::new()
+            }
+            StorageOp::And | StorageOp::Or | StorageOp::Xor => {
+                let (ty, at) = parts(length, 8);
+                let values: Vec<Value> = at
+                    .iter()
+                    .map(|at| {
+                        let (a, b) = (self.get_unaligned(ty, to.host, *at), self.get_unaligned(ty, from, *at));
+                        match op {
+                            StorageOp::And => self.b.ins().band(a, b),
+                            StorageOp::Or => self.b.ins().bor(a, b),
+                            _ => self.b.ins().bxor(a, b),
+                        }
+                    })
+                    .collect();
+                let mut any: Option<Value> = None;
+                for (at, v) in at.into_iter().zip(values) {
+                    self.put_unaligned(v, to.host, at);
+                    any = Some(any.map_or(v, |any| self.b.ins().bor(any, v)));
+                }
+                any.map(|any| if ty == types::I64 { any } else { self.b.ins().uextend(types::I64, any) })
+                    .into_iter()
+                    .collect()
+            }
+        }
+    }
+
+    /// Two doublewords that compare as the strings of `length` bytes, at most 16, at `a` and `b` do.
+    fn numbers_to_compare(&mut self, a: Value, b: Value, length: u64) -> [Value; 2] {
+        let (ty, at) = parts(length, 8);
+        let number = |e: &mut Self, host: Value, at: usize| {
+            let v = e.get_unaligned(ty, host, at);
+            let v = e.swap(v);
+            if ty == types::I64 { v } else { e.b.ins().uextend(types::I64, v) }
+        };
+        let (a0, b0) = (number(self, a, 0), number(self, b, 0));
+        let Some(second) = at.get(1) else { return [a0, b0] };
+        let (a1, b1) = (number(self, a, *second), number(self, b, *second));
+        // Bytes that both parts have are equal where the second part decides.
+        let differ = self.b.ins().icmp(IntCC::NotEqual, a0, b0);
+        [self.b.ins().select(differ, a0, a1), self.b.ins().select(differ, b0, b1)]
+    }
+
+    /// Vectors are on no boundary.
+    fn get_unaligned(&mut self, ty: Type, at: Value, offset: usize) -> Value {
+        self.b.ins().load(ty, MemFlagsData::new().with_notrap(), at, offset as i32)
+    }
+
+    fn put_unaligned(&mut self, v: Value, at: Value, offset: usize) {
+        self.b.ins().store(MemFlagsData::new().with_notrap(), v, at, offset as i32);
+    }
+}
