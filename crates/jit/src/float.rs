@@ -225,7 +225,11 @@ impl Emit<'_> {
 
     /// Replaces vector register `r`.
     pub(crate) fn set_whole(&mut self, r: u8, v: Value) {
-        let v = self.origin(v);
+        let mut v = self.origin(v);
+        if self.type_of(v) == types::I128 {
+            // One store: what reads the register next reads 16 bytes, and hosts forward those from one store only.
+            v = self.retype(types::I8X16, v);
+        }
         self.put_cpu(v, layout::VR + 16 * usize::from(r & 31));
         self.vr[usize::from(r & 31)] = Some(v);
     }

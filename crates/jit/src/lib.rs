@@ -28,6 +28,7 @@ mod registers;
 mod survey;
 mod translator;
 mod two_operands;
+mod vector;
 
 pub use compiler::{Error, Optimization};
 pub use engine::{Counters, Engine};

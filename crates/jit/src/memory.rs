@@ -4,20 +4,13 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use softsie_cpu::{Scalar, TLB_ENTRIES, layout};
 use softsie_exec::Ea;
 
 use crate::emit::{Emit, Val, ty};
 use crate::frame::{self, Frame};
-
-/// Whether the host orders the bytes of a vector in one instruction.
-fn host_shuffles() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("ssse3");
-    #[cfg(not(target_arch = "x86_64"))]
-    return true;
-}
+use crate::vector::host_permutes;
 
 /// A TLB probe in two values.
 pub(crate) struct Probe {
@@ -46,7 +39,34 @@ impl Emit<'_> {
 
     /// Bytes reversed: storage is big-endian, the hosts are little-endian.
     pub(crate) fn swap(&mut self, v: Value) -> Value {
+        let from = self.origin(v);
+        if self.type_of(from).is_vector() && host_permutes() {
+            return self.swapped_vector(v);
+        }
         if self.type_of(v) == types::I8 { v } else { self.b.ins().bswap(v) }
+    }
+
+    /// A vector need not be on a boundary.
+    pub(crate) fn get_unaligned(&mut self, ty: Type, at: Value, offset: usize) -> Value {
+        self.b.ins().load(ty, MemFlagsData::new().with_notrap(), at, offset as i32)
+    }
+
+    pub(crate) fn put_unaligned(&mut self, v: Value, at: Value, offset: usize) {
+        self.b.ins().store(MemFlagsData::new().with_notrap(), v, at, offset as i32);
+    }
+
+    /// Fetches an operand at `offset` from `host`, where nothing is on a boundary.
+    fn fetch<T: Scalar>(&mut self, host: Value, offset: usize) -> Val<T> {
+        let ty = if T::BITS == 128 && host_permutes() { types::I8X16 } else { ty::<T>() };
+        let v = self.get_unaligned(ty, host, offset);
+        let v = if T::BITS == 128 { self.retype(types::I128, v) } else { v };
+        Val::new(self.swap(v))
+    }
+
+    /// Stores an operand that has been swapped.
+    fn put_swapped(&mut self, v: Value, host: Value, offset: usize) {
+        let v = self.origin(v);
+        self.put_unaligned(v, host, offset);
     }
 
     /// Host address of an operand of `size` bytes. When the TLB entry's tag at `tag` does not say it, `thunk` is asked, which
@@ -72,34 +92,13 @@ impl Emit<'_> {
 
     pub(crate) fn emit_load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Val<T> {
         let host = self.access(ea, T::BYTES, layout::TLB_READ, frame::LOAD, None);
-        if T::BITS == 128 && host_shuffles() {
-            // Storage operands need not be aligned.
-            let v = self.b.ins().load(types::I8X16, MemFlagsData::new().with_notrap(), host, 0);
-            let v = self.reversed(v);
-            return Val::new(self.retype(types::I128, v));
-        }
-        let v = self.get(ty::<T>(), host, 0);
-        Val::new(self.swap(v))
+        self.fetch(host, 0)
     }
 
     pub(crate) fn emit_store<T: Scalar>(&mut self, ea: Ea<Val<u64>>, v: Val<T>) {
-        let from = self.origin(v.value);
-        let swapped = if self.type_of(from).is_vector() && host_shuffles() {
-            let bytes = self.retype(types::I8X16, from);
-            self.reversed(bytes)
-        } else {
-            self.swap(v.value)
-        };
+        let swapped = self.swap(v.value);
         let host = self.access(ea, T::BYTES, layout::TLB_WRITE, frame::STORE, Some(swapped));
-        self.b.ins().store(MemFlagsData::new().with_notrap(), swapped, host, 0);
-    }
-
-    /// Sixteen bytes in the other order.
-    fn reversed(&mut self, v: Value) -> Value {
-        let order: Vec<u8> = (0..16).rev().collect();
-        let order = self.b.func.dfg.constants.insert(order.into());
-        let order = self.b.ins().vconst(types::I8X16, order);
-        if cfg!(target_arch = "x86_64") { self.b.ins().x86_pshufb(v, order) } else { self.b.ins().swizzle(v, order) }
+        self.put_swapped(swapped, host, 0);
     }
 
     /// Operands side by side: one look at the TLB for all.
@@ -107,8 +106,7 @@ impl Emit<'_> {
         let host = self.access(ea, T::BYTES * count as u64, layout::TLB_READ, frame::LOAD, None);
         let mut values = [None; 16];
         for (n, value) in values.iter_mut().enumerate().take(count) {
-            let v = self.get(ty::<T>(), host, n * T::BYTES as usize);
-            *value = Some(Val::new(self.swap(v)));
+            *value = Some(self.fetch(host, n * T::BYTES as usize));
         }
         values
     }
@@ -120,7 +118,7 @@ impl Emit<'_> {
         let host = self.access(ea, size, layout::TLB_WRITE, frame::STAGE, None);
         for (n, v) in values.iter().flatten().enumerate() {
             let v = self.swap(v.value);
-            self.put(v, host, n * T::BYTES as usize);
+            self.put_swapped(v, host, n * T::BYTES as usize);
         }
         let own = self.b.ins().iadd_imm_s(self.frame, offset_of!(Frame, value) as i64);
         let staged = self.b.ins().icmp(IntCC::Equal, host, own);

@@ -11,6 +11,7 @@ use softsie_isa::Operands;
 use crate::float::{host_computes, rounds, rounds_in_format, rounds_to_integer, vector_sets_cc, vector_type};
 use crate::mode::Mode;
 use crate::registers::Set;
+use crate::vector::{emits_one, emits_three, emits_two};
 
 /// What an instruction does.
 #[derive(Clone, Copy, Debug)]
@@ -185,10 +186,10 @@ impl Machine for Survey {
     fn shr<T: Scalar>(&mut self, (): (), (): ()) {}
     fn sar<T: Scalar>(&mut self, (): (), (): ()) {}
     fn rotl<T: Scalar>(&mut self, (): (), (): ()) {
-        self.only::<T>(&[32, 64]);
+        self.only::<T>(&[32, 64, 128]);
     }
     fn leading_zeros<T: Scalar>(&mut self, (): ()) {
-        self.only::<T>(&[32, 64]);
+        self.only::<T>(&[32, 64, 128]);
     }
     fn trailing_zeros<T: Scalar>(&mut self, (): ()) {
         self.only::<T>(&[32, 64]);
@@ -346,29 +347,27 @@ impl Machine for Survey {
     fn serialize(&mut self) -> Result<(), Exit> {
         Ok(())
     }
-    fn vector1(&mut self, _: VectorOp1, _: u8, (): ()) {
-        self.declined = true;
+    fn vector1(&mut self, op: VectorOp1, es: u8, (): ()) {
+        self.declined |= !emits_one(op, es);
     }
-    fn vector(&mut self, op: VectorOp, _: u8, (): (), (): ()) {
-        self.declined |= !emits_vector(op);
+    fn vector(&mut self, op: VectorOp, es: u8, (): (), (): ()) {
+        self.declined |= !emits_two(op, es);
     }
-    fn vector3(&mut self, _: VectorOp3, _: u8, (): (), (): (), (): ()) {
-        self.declined = true;
+    fn vector3(&mut self, op: VectorOp3, _: u8, (): (), (): (), (): ()) {
+        self.declined |= !emits_three(op);
     }
-    fn vector_shift(&mut self, _: VectorShift, _: u8, (): (), (): ()) {
-        self.declined = true;
+    fn vector_shift(&mut self, _: VectorShift, es: u8, (): (), (): ()) {
+        self.declined |= es > 3;
     }
-    fn concat_shift_left(&mut self, (): (), (): (), _: u8) {
-        self.declined = true;
-    }
+    fn concat_shift_left(&mut self, (): (), (): (), _: u8) {}
     fn splat<T: Scalar>(&mut self, (): ()) {
         self.declined |= T::BITS > 64;
     }
     fn element<T: Scalar>(&mut self, (): (), _: u8) {
-        self.declined = true;
+        self.declined |= T::BITS > 64;
     }
     fn set_element<T: Scalar>(&mut self, (): (), _: u8, (): ()) {
-        self.declined = true;
+        self.declined |= T::BITS > 64;
     }
     fn bfp<T: Bfp>(&mut self, op: BfpOp, _: u8, _: [(); 3]) -> Result<(), Exit> {
         self.sets_cc |= matches!(op, BfpOp::Add | BfpOp::Subtract);
@@ -416,30 +415,6 @@ impl Machine for Survey {
         self.declined = true;
         Ok(())
     }
-}
-
-/// The vector operations that the emitter has.
-fn emits_vector(op: VectorOp) -> bool {
-    use VectorOp::*;
-    matches!(
-        op,
-        Add | Subtract
-            | And
-            | AndComplement
-            | Or
-            | OrComplement
-            | Xor
-            | Nand
-            | Nor
-            | NotXor
-            | CompareEqual
-            | CompareHigh
-            | CompareHighLogical
-            | Maximum
-            | MaximumLogical
-            | Minimum
-            | MinimumLogical
-    )
 }
 
 /// What a relative operand of a region names, counted from the start of the page.

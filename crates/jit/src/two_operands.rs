@@ -5,7 +5,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, types};
 use softsie_cpu::layout;
 use softsie_exec::{Ea, StorageOp};
 
@@ -175,14 +175,5 @@ impl Emit<'_> {
         // Bytes that both parts have are equal where the second part decides.
         let differ = self.b.ins().icmp(IntCC::NotEqual, a0, b0);
         [self.b.ins().select(differ, a0, a1), self.b.ins().select(differ, b0, b1)]
-    }
-
-    /// Vectors are on no boundary.
-    fn get_unaligned(&mut self, ty: Type, at: Value, offset: usize) -> Value {
-        self.b.ins().load(ty, MemFlagsData::new().with_notrap(), at, offset as i32)
-    }
-
-    fn put_unaligned(&mut self, v: Value, at: Value, offset: usize) {
-        self.b.ins().store(MemFlagsData::new().with_notrap(), v, at, offset as i32);
     }
 }

@@ -234,6 +234,9 @@ fn scatter_element<M: Machine, T: Scalar>(m: &mut M, o: &Operands) -> Result<(),
 /// that is too large means is not predictable; here the rightmost bits count.
 #[inline(always)]
 fn element_rotation<M: Machine>(m: &mut M, o: &Operands) -> M::Val<u32> {
+    if o.b2() == 0 {
+        return m.imm((o.d2() as u32 + 1) << (o.m4() + 3) & 127);
+    }
     let ea = d2b2(m, o);
     let index = m.trunc::<u64, u32>(ea.address);
     let one = m.imm(1u32);
