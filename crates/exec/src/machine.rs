@@ -117,7 +117,7 @@ pub trait Machine: Sized {
         high: Self::Val<u64>,
         low: Self::Val<u64>,
         divisor: Self::Val<u64>,
-    ) -> Result<(Self::Val<u64>, Self::Val<u64>), Exit>;
+    ) -> Result<[Self::Val<u64>; 2], Exit>;
     /// Left shift by 0 to 63; amounts of the width or more give zero.
     fn shl<T: Scalar>(&mut self, a: Self::Val<T>, amount: Self::Val<u32>) -> Self::Val<T>;
     /// Logical right shift by 0 to 63; amounts of the width or more give zero.
@@ -472,16 +472,16 @@ impl Machine for Cpu {
         a.signed_div_rem(b)
     }
     #[inline(always)]
-    fn div_rem_wide(&mut self, high: u64, low: u64, divisor: u64) -> Result<(u64, u64), Exit> {
+    fn div_rem_wide(&mut self, high: u64, low: u64, divisor: u64) -> Result<[u64; 2], Exit> {
         // The quotient fits when the high half is below the divisor; that also tells a zero divisor.
         if high >= divisor {
             return Err(Exit::Program(ProgramCode::FIXED_POINT_DIVIDE));
         }
         if high == 0 {
-            return Ok((low / divisor, low % divisor));
+            return Ok([low / divisor, low % divisor]);
         }
         let (dividend, divisor) = (u128::from(high) << 64 | u128::from(low), u128::from(divisor));
-        Ok(((dividend / divisor) as u64, (dividend % divisor) as u64))
+        Ok([(dividend / divisor) as u64, (dividend % divisor) as u64])
     }
     #[inline(always)]
     fn shl<T: Scalar>(&mut self, a: T, amount: u32) -> T {

@@ -595,7 +595,7 @@ impl Machine for Emit<'_> {
         let quotient = self.b.ins().sdiv(a.value, b.value);
         (Val::new(quotient), self.remainder(a, b, quotient))
     }
-    fn div_rem_wide(&mut self, high: Val<u64>, low: Val<u64>, divisor: Val<u64>) -> Result<(Val<u64>, Val<u64>), Exit> {
+    fn div_rem_wide(&mut self, high: Val<u64>, low: Val<u64>, divisor: Val<u64>) -> Result<[Val<u64>; 2], Exit> {
         // The quotient fits when the high half is below the divisor; that also tells a zero divisor.
         let fails = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, high.value, divisor.value);
         self.exit_if_not_zero(fails);
@@ -614,7 +614,7 @@ impl Machine for Emit<'_> {
         self.b.ins().jump(done, &[quotient.into(), remainder.into()]);
         self.b.switch_to_block(done);
         let results = self.b.block_params(done);
-        Ok((Val::new(results[0]), Val::new(results[1])))
+        Ok([Val::new(results[0]), Val::new(results[1])])
     }
     fn shl<T: Scalar>(&mut self, a: Val<T>, amount: Val<u32>) -> Val<T> {
         self.shift(a, amount, false, |m, a, n| m.b.ins().ishl(a, n))

@@ -80,6 +80,7 @@ impl Emit<'_> {
         self.b.ins().brif(probe.hit, done, &[BlockArg::Value(probe.host)], cold, &[]);
         self.b.switch_to_block(cold);
         if let Some(v) = value {
+            let v = self.origin(v);
             self.put(v, self.frame, offset_of!(Frame, value));
         }
         let what = self.constant(types::I64, frame::operand(size, ea.ar));

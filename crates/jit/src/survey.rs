@@ -178,9 +178,9 @@ impl Machine for Survey {
         self.only::<T>(&[32, 64]);
         ((), ())
     }
-    fn div_rem_wide(&mut self, (): (), (): (), (): ()) -> Result<((), ()), Exit> {
+    fn div_rem_wide(&mut self, (): (), (): (), (): ()) -> Result<[(); 2], Exit> {
         self.may_exit()?;
-        Ok(((), ()))
+        Ok([(), ()])
     }
     fn shl<T: Scalar>(&mut self, (): (), (): ()) {}
     fn shr<T: Scalar>(&mut self, (): (), (): ()) {}

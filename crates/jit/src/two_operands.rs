@@ -26,7 +26,7 @@ fn limit(op: StorageOp) -> u64 {
 fn parts(length: u64, widest: u64) -> (Type, Vec<usize>) {
     let width = (1 << length.ilog2()).min(widest);
     let mut at: Vec<usize> = (0..length / width).map(|n| (n * width) as usize).collect();
-    if length % width != 0 {
+    if !length.is_multiple_of(width) {
         at.push((length - width) as usize);
     }
     let ty = match width {

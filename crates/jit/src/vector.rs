@@ -253,7 +253,7 @@ impl Emit<'_> {
     /// The 128 bits from bit `bits` of `a` and `b` side by side.
     pub(crate) fn side_by_side(&mut self, a: Value, b: Value, bits: u8) -> Value {
         let bytes = bits / 8;
-        if bits % 8 == 0 && host_permutes() {
+        if bits.is_multiple_of(8) && host_permutes() {
             let lane = |n: usize| {
                 // From the right: lanes of the second operand first.
                 let from_right = n as u8 + 16 - bytes;

@@ -203,7 +203,7 @@ fn divide_single_rx<M: Machine, F: Scalar>(m: &mut M, o: &Operands) -> Result<()
 #[inline(always)]
 fn divide_quadword<M: Machine>(m: &mut M, r1: u8, divisor: M::Val<u64>) -> Result<(), Exit> {
     let (high, low) = (m.gr::<u64>(r1), m.gr::<u64>(r1 | 1));
-    let (quotient, remainder) = m.div_rem_wide(high, low, divisor)?;
+    let [quotient, remainder] = m.div_rem_wide(high, low, divisor)?;
     m.set_gr(r1, remainder);
     m.set_gr(r1 | 1, quotient);
     Ok(())
