@@ -544,7 +544,7 @@ pub const RULES: &[Rule] = &[
         name: "STORE MULTIPLE HIGH",
         verdict: Verdict::Qemu,
         reason: "Stores bits 0 to 31 of the registers (chapter 7); QEMU 10 stores zeros",
-        applies: |p, f| matches!(f, Field::Data(_)) && p.has(&[Op::STMH]),
+        applies: |p, f| matches!(f, Field::Data(_) | Field::Lowcore) && p.has(&[Op::STMH]),
     },
     Rule {
         name: "results of BFP traps",
@@ -667,6 +667,15 @@ pub const RULES: &[Rule] = &[
         reason: "A key in general register 0 that the problem state may not use: privileged-operation exception before access \
                  exceptions (chapter 7)",
         applies: |p, _| only_softsie(p, 2) && softsie_in(p, &[Op::MVPG]),
+    },
+    Rule {
+        name: "ignored digits of PACK",
+        verdict: Verdict::Unpredictable,
+        reason: "Leftmost bytes of the second operand for which the first has no room are ignored; whether access exceptions \
+                 are recognized for them is left open (chapter 5, Access Exceptions; chapter 7)",
+        applies: |p, _| {
+            is_access(p.softsie.program()) && only_softsie(p, p.softsie.program()) && softsie_in(p, &[Op::PACK])
+        },
     },
     Rule {
         name: "tables under MOVE PAGE",
