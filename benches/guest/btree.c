@@ -92,7 +92,7 @@ static int find(const struct node *node, uint64_t key) {
 }
 
 uint64_t btree(void) {
-    enum { KEYS = 100000, SEARCHES = 300000 };
+    enum { KEYS = 100000, SEARCHES = 1000000 };
     pool = malloc((KEYS / LEAST + 16) * sizeof *pool);
     if (pool == NULL) {
         return 0;

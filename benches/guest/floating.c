@@ -12,7 +12,7 @@ static uint64_t bits(double value) {
 }
 
 uint64_t matmul(void) {
-    enum { N = 160, ROUNDS = 2 };
+    enum { N = 160, ROUNDS = 4 };
     static double a[N][N], b[N][N], c[N][N];
     for (int i = 0; i < N; i++) {
         for (int j = 0; j < N; j++) {
@@ -82,5 +82,5 @@ uint64_t matmul(void) {
         return result;                                                                     \
     }
 
-PLANETS(nbody_double, double, sqrt, 20000)
-PLANETS(nbody_float, float, sqrtf, 20000)
+PLANETS(nbody_double, double, sqrt, 100000)
+PLANETS(nbody_float, float, sqrtf, 100000)

@@ -34,20 +34,22 @@ __attribute__((noinline, optimize("no-optimize-sibling-calls", "no-inline"))) st
 }
 
 uint64_t fib(void) {
-    return fibonacci(34);
+    return fibonacci(35);
 }
 
 uint64_t sieve(void) {
-    enum { SIZE = 4000000 };
+    enum { SIZE = 4000000, ROUNDS = 4 };
     static char prime[SIZE + 1];
-    memset(prime, 1, sizeof prime);
     uint64_t count = 0, sum = 0;
-    for (long i = 2; i <= SIZE; i++) {
-        if (prime[i]) {
-            count++;
-            sum += (uint64_t)i;
-            for (long j = i * i; j <= SIZE; j += i) {
-                prime[j] = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(prime, 1, sizeof prime);
+        for (long i = 2; i <= SIZE; i++) {
+            if (prime[i]) {
+                count++;
+                sum += (uint64_t)i;
+                for (long j = i * i; j <= SIZE; j += i) {
+                    prime[j] = 0;
+                }
             }
         }
     }
@@ -60,7 +62,7 @@ static int compare(const void *a, const void *b) {
 }
 
 uint64_t sort(void) {
-    enum { SIZE = 300000 };
+    enum { SIZE = 600000 };
     static int numbers[SIZE];
     uint64_t seed = 88172645463325252u, result = 0;
     for (int i = 0; i < SIZE; i++) {
@@ -75,7 +77,7 @@ uint64_t sort(void) {
 
 uint64_t collatz(void) {
     uint64_t longest = 0, sum = 0;
-    for (uint64_t i = 1; i < 400000; i++) {
+    for (uint64_t i = 1; i < 800000; i++) {
         uint64_t n = i, steps = 0;
         while (n != 1) {
             n = n & 1 ? 3 * n + 1 : n >> 1;
@@ -103,7 +105,7 @@ uint64_t hash(void) {
 
 uint64_t divide(void) {
     uint64_t x = 0x0123456789abcdef, sum = 0;
-    for (uint64_t i = 1; i < 8000000; i++) {
+    for (uint64_t i = 1; i < 40000000; i++) {
         sum += (x + i) / (i | 1) + (x ^ i) % (i | 3);
         sum += (uint64_t)((int64_t)(sum - x) / (int64_t)(i + 7));
     }
@@ -120,7 +122,7 @@ static uint64_t multiply_mod(uint64_t x, uint64_t y) {
 
 uint64_t multiply128(void) {
     uint64_t result = 0;
-    for (uint64_t base = 2; base < 200002; base++) {
+    for (uint64_t base = 2; base < 1000002; base++) {
         uint64_t power = 1, square = base;
         for (uint64_t exponent = 0x1234567890abcdefu ^ base; exponent != 0; exponent >>= 1) {
             if (exponent & 1) {

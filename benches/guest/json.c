@@ -146,7 +146,7 @@ uint64_t json(void) {
     }
     text[length++] = ']';
     text[length] = 0;
-    for (int round = 0; round < 14; round++) {
+    for (int round = 0; round < 50; round++) {
         used = 0;
         at = text;
         struct value *all = parse();

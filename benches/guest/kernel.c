@@ -11,7 +11,7 @@
 uint64_t system_call(void) {
     uint64_t sum = 0;
     long own = syscall(SYS_getppid);
-    for (int i = 0; i < 300000; i++) {
+    for (int i = 0; i < 100000; i++) {
         sum += syscall(SYS_getppid) == own;
     }
     return sum;
@@ -19,7 +19,7 @@ uint64_t system_call(void) {
 
 uint64_t fork_exec(void) {
     uint64_t good = 0;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 80; i++) {
         pid_t child = fork();
         if (child == 0) {
             execl(own_path, own_path, "--exit", (char *)NULL);
@@ -67,7 +67,7 @@ uint64_t ping_pong(void) {
 }
 
 uint64_t page_fault(void) {
-    enum { PAGE = 4096, PAGES = 2048, ROUNDS = 10 };
+    enum { PAGE = 4096, PAGES = 2048, ROUNDS = 8 };
     unsigned char *block = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) {
         return 0;

@@ -87,7 +87,7 @@ uint64_t lz(void) {
             text[at++] = (unsigned char)(seed >> 8);
         }
     }
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 24; round++) {
         text[round * 1000] ^= 0x15;
         size_t size = compress();
         if (expand(size) != SIZE || memcmp(text, again, SIZE) != 0) {

@@ -29,7 +29,7 @@ uint64_t search(void) {
     for (int i = 0; i < SIZE; i++) {
         text[i] = (unsigned char)("ABCDEFGHIJKLMNOPqrstuvwxyz, .;!?"[next_random(&seed) >> 59]);
     }
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < 600; round++) {
         text[round * 7] ^= 0x20;
         fold(folded, text);
         result = mix(result, candidates(folded, (unsigned char)('a' + round % 26), 'e'));

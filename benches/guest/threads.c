@@ -22,7 +22,7 @@ static void *compute(void *nothing) {
     (void)nothing;
     static const unsigned char table[16] = {7, 3, 12, 1, 9, 14, 5, 8, 0, 11, 2, 15, 6, 10, 13, 4};
     uint64_t state = 88172645463325252u, result = 0;
-    for (int i = 0; i < 25000000; i++) {
+    for (int i = 0; i < 120000000; i++) {
         result += table[next_random(&state) >> 60] ^ (state & 3);
     }
     return (void *)(uintptr_t)result;
@@ -40,7 +40,7 @@ static _Atomic uint64_t counter;
 
 static void *count(void *nothing) {
     (void)nothing;
-    for (int i = 0; i < 2000000; i++) {
+    for (int i = 0; i < 6000000; i++) {
         atomic_fetch_add(&counter, 3);
         uint64_t seen = atomic_load_explicit(&counter, memory_order_relaxed);
         while (!atomic_compare_exchange_weak(&counter, &seen, seen + 2)) {
@@ -60,7 +60,7 @@ static uint64_t guarded;
 
 static void *guard(void *nothing) {
     (void)nothing;
-    for (int i = 0; i < 400000; i++) {
+    for (int i = 0; i < 1000000; i++) {
         pthread_mutex_lock(&lock);
         guarded += 1;
         pthread_mutex_unlock(&lock);
