@@ -46,7 +46,7 @@ pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> St
     let _ = write!(
         text,
         "# softsie and QEMU's translator\n\n\
-         Written by `cargo xtask bench`. Seconds, the best of {} runs in turn; the same kernel, the same programs \
+         Written by `cargo xtask bench`. Seconds, the best of {} in turn; the same kernel, the same programs \
          (benches/guest, compiled for z13 by `-O2`), each result compared with that of the same C on the host.\n\
          Peer: {}. Host: {}.\n\n\
          ![Times as long as on the host](workloads.svg)\n\n\
