@@ -121,8 +121,8 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         }
         return Ok(0);
     }
-    let figures = bench.measure()?;
     let version = first_line(Command::new(&options.qemu).arg("--version"))?;
+    let figures = bench.measure()?;
     let setting = figures::Setting { qemu: &version, runs: options.runs, host: &host() };
     let table = figures::table(&bench.workloads, &figures, &setting);
     println!("{table}");
