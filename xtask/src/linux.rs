@@ -127,6 +127,11 @@ impl InitialRamdisk {
         write().with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(path))
     }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
 }
 
 impl Drop for InitialRamdisk {

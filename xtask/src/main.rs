@@ -2,11 +2,13 @@
 //! softsie to a shell), `test` is everything that must hold before a change is good. README.md names both.
 
 mod apt;
+mod bench;
 mod clif;
 mod coverage;
 mod cpio;
 mod deb;
 mod diff;
+mod figures;
 mod initramfs;
 mod linux;
 mod litmus;
@@ -17,6 +19,7 @@ mod rootfs;
 mod tests;
 mod userland;
 mod verdict;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,6 +47,8 @@ enum Chore {
     Oracles(oracles::Options),
     /// Compile random functions for s390x and for the host, and compare what they do in softsie and on the host
     Clif(clif::Options),
+    /// Compare the speed of softsie, QEMU and this host on our own programs, and write docs/performance
+    Bench(bench::Options),
     /// Write docs/coverage.tsv: cases, exceptions and differential rounds of each instruction
     Coverage,
     /// Run every check: format, lints, tests, and a boot of the real kernel
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Litmus(options) => litmus::run(&repository(), &options),
         Chore::Oracles(options) => oracles::run(&repository(), &options),
         Chore::Clif(options) => clif::run(&repository(), &options),
+        Chore::Bench(options) => bench::run(&repository(), &options),
         Chore::Coverage => coverage::run(&repository()),
         Chore::Test(options) => tests::run(&repository(), &options),
     };

@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +18,7 @@ use crate::rootfs;
 use crate::tests::provide;
 use crate::userland::{Packages, UserLand, host_architecture};
 use crate::verdict::{self, Explained, Part};
+use crate::watch::{finish, last_lines};
 
 /// Options of `cargo xtask oracles`.
 #[derive(Args, Debug)]
@@ -323,43 +323,13 @@ impl<'a> Setting<'a> {
         let initrd = InitialRamdisk::new(&self.folder, &[&self.archive, &initramfs::about(&session)])?;
         let shape = Shape { smp: self.options.smp, memory: "2G".to_owned(), append: String::new(), stats: false };
         let mut machine = linux::machine(&self.softsie, &self.kernel, &initrd, &session, &shape);
-        let (status, text) = finish(machine.stdin(Stdio::null()).stderr(Stdio::inherit()))?;
+        let (status, text) = finish(machine.stdin(Stdio::null()).stderr(Stdio::inherit()), LIMIT, |_, _| ())?;
         if !status.is_some_and(|status| status.success()) {
             let end = status.map_or_else(|| "was stopped: it took too long".to_owned(), |s| format!("ended with {s}"));
             eprintln!("the guest {end}; its last words: {}", last_lines(&text, 10));
         }
         Ok(verdict::parts(&text))
     }
-}
-
-/// Runs `command` to its end or to the limit of time, where it has no status, and gives what it printed.
-fn finish(command: &mut Command) -> Result<(Option<ExitStatus>, String)> {
-    let start = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run softsie")?;
-    let mut output = child.stdout.take().context("softsie has no output")?;
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What came before an error is still worth comparing.
-        let _ = output.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait().context("cannot wait for softsie")? {
-            break Some(status);
-        }
-        if start.elapsed() > LIMIT {
-            child.kill().context("cannot stop softsie")?;
-            child.wait().context("cannot wait for softsie")?;
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    };
-    Ok((status, reader.join().unwrap_or_default()))
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -460,7 +460,25 @@ impl Cpu {
         Some(u64::from_be_bytes(bytes))
     }
 
+    /// The halfword at `address`, as [`Cpu::decoded_text`] has the whole: both pages of an instruction that crosses into the
+    /// next one have usually been decoded, and such an instruction can be in the middle of a loop.
+    fn decoded_halfword(&self, address: u64) -> Option<u64> {
+        // SAFETY: as in `decoded_text`.
+        let page = unsafe {
+            let entry = (&(*self.fetch_space).fetch)[Space::fetch_slot(address)];
+            if entry.tag != address & !(PAGE_SIZE - 1) {
+                return None;
+            }
+            &*entry.page
+        };
+        let offset = (address % PAGE_SIZE) as usize & !1;
+        page.valid.then(|| u64::from(page.copy[offset]) << 8 | u64::from(page.copy[offset + 1]))
+    }
+
     fn fetch_halfword(&mut self, address: u64) -> Result<u64, Exit> {
+        if let Some(halfword) = self.decoded_halfword(address) {
+            return Ok(halfword);
+        }
         let (host, _) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
         // SAFETY: `host` is the first byte of the page; a halfword on a halfword boundary lies within it.
         Ok(u64::from(unsafe { <u16 as crate::scalar::Scalar>::read_be(host.as_ptr().add((address & 0xFFE) as usize)) }))

@@ -1,47 +1,73 @@
 //! Executable memory: one object mapped twice, writable here and executable there, filled from the start.
 //! Source: design decision in docs/engine-pattern.md (no mapping is ever writable and executable, and no mapping changes
-//! its protection while another CPU runs code in it).
+//! its protection while another CPU runs code in it); mremap(2) for the second mapping of memory without a name, which
+//! perf takes for code made at run time, as it would not take a file.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::FromRawFd;
-
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use std::ptr::{self, NonNull};
 
 /// Code of one generation.
 pub(crate) struct Arena {
-    writable: MmapMut,
-    executable: Mmap,
+    writable: Mapping,
+    executable: Mapping,
     used: usize,
 }
 
 const ALIGNMENT: usize = 32;
 
+/// A part of the address space, given back when it is dropped.
+struct Mapping {
+    start: NonNull<u8>,
+    size: usize,
+}
+
+// SAFETY: the mapping belongs to the value alone.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    /// What a call that maps has returned.
+    fn of(start: *mut libc::c_void, size: usize) -> io::Result<Mapping> {
+        match NonNull::new(start.cast()) {
+            Some(place) if start != libc::MAP_FAILED => Ok(Mapping { start: place, size }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped with this size, and nobody uses it any more.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.size) };
+    }
+}
+
 impl Arena {
     /// An arena of `size` bytes; pages are taken from the host when they are first written.
     pub(crate) fn new(size: usize) -> io::Result<Arena> {
-        // SAFETY: a C string and no flags but close-on-exec; the result is checked.
-        let fd = unsafe { libc::memfd_create(c"softsie-code".as_ptr(), libc::MFD_CLOEXEC) };
-        if fd < 0 {
+        let (both, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping where the host likes.
+        let writable = Mapping::of(unsafe { libc::mmap(ptr::null_mut(), size, both, kind, -1, 0) }, size)?;
+        let first = writable.start.as_ptr().cast();
+        // SAFETY: an old size of zero leaves a shared mapping where it is and maps the same object again elsewhere.
+        let second = unsafe { libc::mremap(first, 0, size, libc::MREMAP_MAYMOVE) };
+        let executable = Mapping::of(second, size)?;
+        // SAFETY: the mapping just made; nobody has its address yet.
+        if unsafe { libc::mprotect(second, size, libc::PROT_READ | libc::PROT_EXEC) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a descriptor that was just made and that nobody else has.
-        let file = unsafe { File::from_raw_fd(fd) };
-        file.set_len(size as u64)?;
-        // SAFETY: the object is private to this arena, so nobody truncates or writes it behind our back.
-        let writable = unsafe { MmapOptions::new().len(size).map_mut(&file)? };
-        // SAFETY: as above. Bytes are written through the other mapping before their address is given out.
-        let executable = unsafe { MmapOptions::new().len(size).map_exec(&file)? };
         Ok(Arena { writable, executable, used: 0 })
     }
 
     /// Copies `code` in: its address, or `None` when the arena is full.
     pub(crate) fn add(&mut self, code: &[u8]) -> Option<*const u8> {
         let start = self.used.next_multiple_of(ALIGNMENT);
-        let place = self.writable.get_mut(start..start.checked_add(code.len())?)?;
-        place.copy_from_slice(code);
-        self.used = start + code.len();
-        let at = self.executable.get(start..)?.as_ptr();
+        let end = start.checked_add(code.len()).filter(|end| *end <= self.writable.size)?;
+        // SAFETY: in the writable mapping, which only this value writes; nobody has the address of these bytes yet.
+        let at = unsafe {
+            ptr::copy_nonoverlapping(code.as_ptr(), self.writable.start.as_ptr().add(start), code.len());
+            self.executable.start.as_ptr().add(start).cast_const()
+        };
+        self.used = end;
         synchronize_instructions(at, code.len());
         Some(at)
     }

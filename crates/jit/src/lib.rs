@@ -9,7 +9,8 @@
 //! running its semantics over a machine that only takes notes; `region` the plan; `emit` the machine that generates code,
 //! with `registers`, `cc`, `float` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
 //! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
-//! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean.
+//! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean; `perf_map`
+//! names for profilers.
 
 mod arena;
 mod build;
@@ -23,6 +24,7 @@ mod frame;
 mod heat;
 mod memory;
 mod mode;
+mod perf_map;
 mod region;
 mod registers;
 mod survey;
@@ -32,5 +34,6 @@ mod vector;
 
 pub use compiler::{Error, Optimization};
 pub use engine::{Counters, Engine};
+pub use perf_map::enable as enable_perf_map;
 pub use region::Style;
 pub use translator::{Listing, Options, Translated, Translator};

@@ -30,6 +30,8 @@ pub(crate) struct Source {
     pub(crate) entries: Halfwords,
     /// Where the region is entered.
     pub(crate) offset: u16,
+    /// The address of the page, logical or real, where it was asked for: for people only.
+    pub(crate) seen_at: u64,
     pub(crate) mode: Mode,
     pub(crate) model: Arc<Model>,
     pub(crate) style: Style,
@@ -49,6 +51,7 @@ impl Source {
             warm: Halfwords::of(cpu.page_heat(), least),
             entries,
             offset,
+            seen_at: cpu.run_base,
             mode,
             model: cpu.model.clone(),
             style,

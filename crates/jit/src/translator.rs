@@ -14,6 +14,7 @@ use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
 use crate::frame::{Data, THUNKS};
 use crate::mode::Mode;
+use crate::perf_map::{self, Name};
 use crate::region::{PAGE, Plan, Source, Style};
 
 /// How translations are made.
@@ -148,12 +149,17 @@ impl Generation {
     fn new(number: u64, size: usize, compiler: &mut Compiler) -> Result<Generation, Error> {
         let mut arena = Arena::new(size)?;
         let full = || Error::Compile("no room for bridges".to_owned());
+        let mut add = |code: &[u8], name| {
+            let at = arena.add(code).ok_or_else(full)?;
+            perf_map::note(at, code.len(), || Name::Own(name));
+            Ok::<_, Error>(at)
+        };
         let mut bridges = [0; THUNKS];
         for (thunk, bridge) in bridges.iter_mut().enumerate() {
-            *bridge = arena.add(compiler.compile_bridge(thunk)?).ok_or_else(full)?.expose_provenance();
+            *bridge = add(compiler.compile_bridge(thunk)?, "bridge")?.expose_provenance();
         }
-        let chain = arena.add(compiler.compile_chain()?).ok_or_else(full)?.expose_provenance();
-        let enter = arena.add(compiler.compile_enter()?).ok_or_else(full)?;
+        let chain = add(compiler.compile_chain()?, "chain")?.expose_provenance();
+        let enter = add(compiler.compile_enter()?, "enter")?;
         Ok(Generation {
             number,
             arena: Mutex::new(arena),
@@ -372,7 +378,7 @@ impl Inner {
         let started = thread_time();
         let key = Key { absolute, offset: source.offset, mode: source.mode };
         let plan = Plan::new(source, self.options.limit);
-        let region = if plan.items.is_empty() { None } else { self.compile(compiler, &plan) };
+        let region = if plan.items.is_empty() { None } else { self.compile(compiler, absolute, source, &plan) };
         let pieces = match region {
             Some(_) => plan.text(),
             // Nothing: as long as the first instruction stays what it is.
@@ -385,7 +391,7 @@ impl Inner {
         self.translated.lock().time += thread_time().saturating_sub(started);
     }
 
-    fn compile(&self, compiler: &mut Compiler, plan: &Plan) -> Option<Region> {
+    fn compile(&self, compiler: &mut Compiler, absolute: u64, source: &Source, plan: &Plan) -> Option<Region> {
         // What the compiler refuses is interpreted.
         // What the compiler refuses is interpreted; no test lets it pass.
         let Ok(code) = compiler.compile(plan) else {
@@ -404,6 +410,11 @@ impl Inner {
                 second?
             }
         };
+        perf_map::note(code, length, || {
+            let offset = u64::from(source.offset);
+            let style = if plan.style == Style::Best { "best" } else { "quick" };
+            Name::Guest { address: source.seen_at + offset, absolute: (absolute & !0xFFF) + offset, style }
+        });
         let records: Box<[Decoded]> = plan.items.iter().map(|i| i.record).collect();
         let entry = plan.items[plan.entry].offset as u16;
         let data = Box::new(Data { countdown: AtomicI32::new(self.options.better as i32), entry, records });

@@ -29,7 +29,7 @@ mod vm;
 
 pub use errno::{Errno, Result};
 pub use softsie_cpu::Statistics as CpuStatistics;
-pub use softsie_sie::{EngineCounters, TraceFilter, Tracer, Translated, Translation};
+pub use softsie_sie::{EngineCounters, TraceFilter, Tracer, Translated, Translation, enable_perf_map};
 pub use system::System;
 pub use vcpu::Vcpu;
 pub use vm::Vm;

@@ -47,6 +47,12 @@ pub struct Arguments {
     /// Print the run's counters at its end
     #[arg(long)]
     stats: bool,
+    /// Name translated code for `perf report`, in /tmp/perf-PID.map
+    #[arg(long)]
+    perf_map: bool,
+    /// Symbols of guest code for --perf-map, as nm or the guest's /proc/kallsyms has them (more than once)
+    #[arg(long, value_name = "FILE", requires = "perf_map")]
+    symbols: Vec<PathBuf>,
     /// Trace instructions: all, or address=FROM-TO,cpu=N,class=NAME,count=FROM-TO, each part optional; needs --trace-to
     #[arg(long, value_name = "FILTER", requires = "trace_to")]
     trace: Option<TraceFilter>,
@@ -122,6 +128,9 @@ impl Arguments {
 
 /// Runs the guest and says which status to end with.
 pub fn run(arguments: &Arguments) -> Result<u8, String> {
+    if arguments.perf_map {
+        softsie_vmm::enable_perf_map(&arguments.symbols).map_err(|error| format!("no names for perf: {error}"))?;
+    }
     let outcome = softsie_vmm::run(&arguments.options()).map_err(|error| error.to_string())?;
     if let Some(counters) = &outcome.counters {
         eprint!("\n{counters}");

@@ -34,5 +34,5 @@ pub use error::{Error, Result};
 pub use machine::{Ending, Identity};
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
-pub use softsie_kvm::{TraceFilter, Translation};
+pub use softsie_kvm::{TraceFilter, Translation, enable_perf_map};
 pub use storage::parse_size;

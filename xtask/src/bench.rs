@@ -1,0 +1,382 @@
+//! The comparison of speed with QEMU: our own programs, compiled for s390x and for this host, run in a guest of softsie, in
+//! the same guest of QEMU's translator and on the host, in turn; the best of each counts. A wrong result is a failure.
+//! What is run is in benches/guest; what is written is in docs/performance.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cpio::Archive;
+use crate::figures;
+use crate::initramfs::Session;
+use crate::linux::{self, InitialRamdisk, Shape, Source};
+use crate::progress::Step;
+use crate::tests::provide;
+use crate::watch::{finish, last_lines};
+
+/// Options of `cargo xtask bench`.
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    source: Source,
+    /// The QEMU to compare with
+    #[arg(long, value_name = "PATH", default_value = "qemu-system-s390x")]
+    qemu: PathBuf,
+    /// How often everything runs, in turn; the best counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Only these workloads, by name, separated by commas; the table is printed and not written
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<String>,
+    /// softsie's translation; with another than `on` the table is printed and not written
+    #[arg(long, value_name = "WHEN", default_value = "on", value_parser = ["off", "on", "eager"])]
+    jit: String,
+    /// Build and list the workloads, and end
+    #[arg(long)]
+    list: bool,
+}
+
+/// A guest that runs longer than this waits for something that does not happen.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Size of the guests' storage.
+const STORAGE: (&str, u64) = ("1G", 1 << 30);
+
+/// A workload, as the program lists it.
+pub struct Workload {
+    pub name: String,
+    /// Which mean it counts for.
+    pub group: String,
+    cpus: u32,
+    pub what: String,
+}
+
+/// What runs the workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Runner {
+    Softsie,
+    Qemu,
+    Native,
+}
+
+/// A boot: seconds to the first process, bytes of the host's memory then, and of those what is not guest storage.
+#[derive(Clone, Copy)]
+pub struct Boot {
+    pub seconds: f64,
+    pub resident: u64,
+    pub beyond: u64,
+}
+
+/// The best of each that was measured.
+#[derive(Default)]
+pub struct Figures {
+    pub seconds: BTreeMap<(Runner, String), f64>,
+    pub boots: BTreeMap<(Runner, u32), Boot>,
+}
+
+impl Figures {
+    /// Seconds of a workload.
+    pub fn of(&self, runner: Runner, name: &str) -> Option<f64> {
+        self.seconds.get(&(runner, name.to_owned())).copied()
+    }
+
+    fn note(&mut self, runner: Runner, result: &Measured) {
+        let best = self.seconds.entry((runner, result.name.clone())).or_insert(f64::INFINITY);
+        *best = best.min(result.seconds);
+    }
+
+    fn note_boot(&mut self, runner: Runner, cpus: u32, boot: Boot) {
+        let best = self.boots.entry((runner, cpus)).or_insert(boot);
+        best.seconds = best.seconds.min(boot.seconds);
+        best.resident = best.resident.min(boot.resident);
+        best.beyond = best.beyond.min(boot.beyond);
+    }
+}
+
+/// One line of a workload.
+struct Measured {
+    name: String,
+    seconds: f64,
+    result: String,
+}
+
+/// Reads the line that a workload prints at its end.
+fn measured(line: &str) -> Option<Measured> {
+    let mut words = line.strip_prefix("BENCH ")?.split_whitespace();
+    let (name, seconds, result) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
+    Some(Measured { name: name.to_owned(), seconds, result: result.to_owned() })
+}
+
+/// Measures, prints the table and writes it.
+pub fn run(repository: &Path, options: &Options) -> Result<u8> {
+    let bench = Bench::prepare(repository, options)?;
+    if options.list {
+        for workload in &bench.workloads {
+            println!("{:16} {:9} {}", workload.name, workload.group, workload.what);
+        }
+        return Ok(0);
+    }
+    let version = first_line(Command::new(&options.qemu).arg("--version"))?;
+    let figures = bench.measure()?;
+    let setting = figures::Setting { qemu: &version, runs: options.runs, host: &host() };
+    let table = figures::table(&bench.workloads, &figures, &setting);
+    println!("{table}");
+    if options.only.is_empty() && options.jit == "on" {
+        let folder = repository.join("docs/performance");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for (name, text) in [("workloads.md", table), ("workloads.svg", figures::chart(&bench.workloads, &figures))] {
+            let path = folder.join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(0)
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    softsie: PathBuf,
+    kernel: PathBuf,
+    native: PathBuf,
+    initrd: InitialRamdisk,
+    workloads: Vec<Workload>,
+}
+
+impl<'a> Bench<'a> {
+    fn prepare(repository: &Path, options: &'a Options) -> Result<Self> {
+        provide("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu")?;
+        provide("cc", "gcc")?;
+        let step = Step::start("building softsie and the workloads");
+        let softsie = linux::build_softsie(repository)?;
+        let target = linux::target(repository);
+        let kernel = linux::fetch(&target.join("linux"), &options.source)?.kernel;
+        let folder = target.join("bench");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let sources = repository.join("benches/guest");
+        let native = compile(&sources, &folder, "cc", &[])?;
+        let guest = compile(&sources, &folder, "s390x-linux-gnu-gcc", &["-march=z13"])?;
+        drop(step);
+        let mut workloads = list(&native)?;
+        if let Some(unknown) = options.only.iter().find(|name| workloads.iter().all(|w| w.name != **name)) {
+            bail!("there is no workload {unknown}: --list names all");
+        }
+        workloads.retain(|workload| options.only.is_empty() || options.only.contains(&workload.name));
+        let program = fs::read(&guest).with_context(|| format!("cannot read {}", guest.display()))?;
+        let mut archive = Archive::new();
+        archive.directory("dev", 0o755);
+        archive.character_device("dev/console", 0o600, 5, 1);
+        archive.file("init", 0o755, &program);
+        let initrd = InitialRamdisk::new(&folder, &[&archive.finish()])?;
+        Ok(Self { options, softsie, kernel, native, initrd, workloads })
+    }
+
+    fn measure(&self) -> Result<Figures> {
+        let (mut figures, mut wrong) = (Figures::default(), Vec::new());
+        for round in 1..=self.options.runs {
+            for cpus in [1, 2] {
+                let names: Vec<&str> =
+                    self.workloads.iter().filter(|w| w.cpus == cpus).map(|w| w.name.as_str()).collect();
+                if names.is_empty() {
+                    continue;
+                }
+                let mut expected = BTreeMap::new();
+                for runner in [Runner::Native, Runner::Softsie, Runner::Qemu] {
+                    let step = Step::start(&format!("{runner:?}, {cpus} CPUs, round {round}"));
+                    let (results, boot) = self.once(runner, cpus, &names)?;
+                    drop(step);
+                    if let Some(boot) = boot {
+                        figures.note_boot(runner, cpus, boot);
+                    }
+                    for one in results {
+                        figures.note(runner, &one);
+                        let right = expected.entry(one.name.clone()).or_insert_with(|| one.result.clone());
+                        if *right != one.result {
+                            wrong.push(format!("{} under {runner:?}: {} and not {right}", one.name, one.result));
+                        }
+                    }
+                }
+            }
+        }
+        if !wrong.is_empty() {
+            bail!("results differ from the host's:\n{}", wrong.join("\n"));
+        }
+        Ok(figures)
+    }
+
+    /// Runs the workloads once, in one process or one boot.
+    fn once(&self, runner: Runner, cpus: u32, names: &[&str]) -> Result<(Vec<Measured>, Option<Boot>)> {
+        let mut command = self.command(runner, cpus, names);
+        let (mut results, mut boot) = (Vec::new(), None);
+        let start = Instant::now();
+        let (status, text) = finish(command.stdin(Stdio::null()).stderr(Stdio::inherit()), LIMIT, |process, line| {
+            if line == "BENCH-INIT" {
+                let seconds = start.elapsed().as_secs_f64();
+                let (resident, beyond) = resident(process);
+                boot = Some(Boot { seconds, resident, beyond });
+            }
+            results.extend(measured(line));
+        })?;
+        let missing: Vec<&&str> = names.iter().filter(|name| results.iter().all(|one| one.name != **name)).collect();
+        if !status.is_some_and(|status| status.success()) || !missing.is_empty() {
+            let end = status.map_or_else(|| "was stopped: it took too long".to_owned(), |s| format!("ended with {s}"));
+            bail!("{runner:?} {end}, without {missing:?}; its last words:\n{}", last_lines(&text, 10));
+        }
+        Ok((results, boot))
+    }
+
+    fn command(&self, runner: Runner, cpus: u32, names: &[&str]) -> Command {
+        // What comes after the two hyphens are the arguments of the first process.
+        let append = format!("quiet -- {}", names.join(" "));
+        match runner {
+            Runner::Native => {
+                let mut command = Command::new(&self.native);
+                command.args(names);
+                command
+            }
+            Runner::Softsie => {
+                let shape = Shape { smp: cpus, memory: STORAGE.0.to_owned(), append, stats: false };
+                let session = Session::default();
+                let mut command = linux::machine(&self.softsie, &self.kernel, &self.initrd, &session, &shape);
+                command.args(["--jit", &self.options.jit]);
+                command
+            }
+            Runner::Qemu => {
+                let mut command = Command::new(&self.options.qemu);
+                command.args(["-accel", "tcg", "-m", STORAGE.0, "-smp", &cpus.to_string(), "-nographic", "-no-reboot"]);
+                // softsie has no such device either.
+                command.args(["-nic", "none"]);
+                command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(self.initrd.path());
+                command.args(["-append", &format!("nokaslr {append}")]);
+                command
+            }
+        }
+    }
+}
+
+/// Compiles the workloads; where the program is.
+fn compile(sources: &Path, folder: &Path, compiler: &str, more: &[&str]) -> Result<PathBuf> {
+    let output = folder.join(format!("workloads-{compiler}"));
+    let mut objects = Vec::new();
+    let mut files: Vec<_> = fs::read_dir(sources)
+        .with_context(|| format!("cannot read {}", sources.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .collect();
+    files.sort();
+    let call = |arguments: &mut dyn FnMut(&mut Command)| {
+        let mut command = Command::new(compiler);
+        // Results of floating point are to be the same everywhere, so products and sums stay apart.
+        command.args(["-std=gnu17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-pthread"]).args(more);
+        arguments(&mut command);
+        let status = command.status().with_context(|| format!("cannot run {compiler}"))?;
+        if !status.success() {
+            bail!("{compiler} cannot compile {}", sources.display());
+        }
+        Ok(())
+    };
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_os_string();
+        let object = folder.join(format!("{compiler}-{}.o", name.display()));
+        call(&mut |command| {
+            // Loops become vector instructions at this level only.
+            command.args((name == "search").then_some("-O3")).arg("-c").arg(&file).arg("-o").arg(&object);
+        })?;
+        objects.push(object);
+    }
+    call(&mut |command| {
+        command.arg("-static").arg("-o").arg(&output).args(&objects).arg("-lm");
+    })?;
+    Ok(output)
+}
+
+/// The workloads that the program has.
+fn list(program: &Path) -> Result<Vec<Workload>> {
+    let output = Command::new(program).arg("--list").output().context("cannot run the workloads")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let one = |line: &str| {
+        let mut parts = line.splitn(4, ' ');
+        let mut next = || parts.next().map(str::to_owned);
+        Some(Workload { name: next()?, group: next()?, cpus: next()?.parse().ok()?, what: next()? })
+    };
+    text.lines().map(|line| one(line).with_context(|| format!("the program lists {line:?}"))).collect()
+}
+
+/// Bytes of memory that a process has from the host, and of those what is not the guest's storage: that is the mapping of
+/// at least its size that nobody executes.
+fn resident(process: u32) -> (u64, u64) {
+    // Gone or not ours: then there is no figure.
+    accounted(&fs::read_to_string(format!("/proc/{process}/smaps")).unwrap_or_default())
+}
+
+fn accounted(smaps: &str) -> (u64, u64) {
+    let (mut all, mut beyond, mut storage) = (0, 0, false);
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+            ("Rss:", kilobytes) => {
+                let bytes = kilobytes.parse::<u64>().unwrap_or(0) << 10;
+                all += bytes;
+                beyond += if storage { 0 } else { bytes };
+            }
+            (range, permissions) => {
+                let ends = range.split_once('-');
+                let number = |text| u64::from_str_radix(text, 16).ok();
+                if let Some((Some(start), Some(end))) = ends.map(|(start, end)| (number(start), number(end))) {
+                    storage = end.saturating_sub(start) >= STORAGE.1 && !permissions.contains('x');
+                }
+            }
+        }
+    }
+    (all, beyond)
+}
+
+fn first_line(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+/// This machine, in words.
+fn host() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+    format!("{cpus} CPUs, {}", model.unwrap_or(std::env::consts::ARCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_workloads() {
+        let one = measured("BENCH crc32 0.125000 00df").unwrap();
+        assert_eq!((one.name.as_str(), one.seconds, one.result.as_str()), ("crc32", 0.125, "00df"));
+        assert!(measured("BENCH-INIT").is_none() && measured("BENCH crc32 x 1").is_none() && measured("").is_none());
+    }
+
+    #[test]
+    fn guest_storage_is_told_from_the_rest() {
+        let smaps = "7f0000000000-7f0040000000 rw-p 00000000 00:00 0\nSize: 1048576 kB\nRss: 100 kB\n\
+                     7f1000000000-7f1040000000 rwxp 00000000 00:00 0\nRss: 20 kB\nVmFlags: rd wr\n\
+                     00400000-00500000 r-xp 00000000 08:01 5 /bin/x\nRss: 3 kB\n";
+        assert_eq!(accounted(smaps), (123 << 10, 23 << 10));
+        assert_eq!(accounted(""), (0, 0));
+    }
+
+    #[test]
+    fn the_best_of_several_runs_counts() {
+        let mut figures = Figures::default();
+        for seconds in [2.0, 1.0, 3.0] {
+            figures.note(Runner::Qemu, &Measured { name: "x".into(), seconds, result: String::new() });
+            figures.note_boot(Runner::Qemu, 1, Boot { seconds, resident: 7, beyond: 5 });
+        }
+        assert_eq!(figures.of(Runner::Qemu, "x"), Some(1.0));
+        assert_eq!(figures.of(Runner::Native, "x"), None);
+        assert_eq!(figures.boots[&(Runner::Qemu, 1)].seconds.to_bits(), 1.0_f64.to_bits());
+    }
+}
