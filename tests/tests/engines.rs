@@ -489,3 +489,21 @@ fn a_program_that_changes_its_own_text_sees_the_change() {
     let end = execute(&text, &registers, 0x1_8000_0000, Some(&mut engine));
     assert_eq!(end.1[5], 5 + 10 + 15);
 }
+
+#[test]
+fn a_region_takes_the_condition_code_from_the_one_before() {
+    // The comparison is in a region of its own, reached by a register; the loop sets no condition code and reads it.
+    let text = assemble(
+        "lghi %r10,3\nlarl %r13,compare\nlarl %r14,loop\ncompare: lghi %r15,2\ncghi %r10,2\nbr %r14\n\
+         loop: je equal\njh high\nla %r3,1(%r3)\nj on\nequal: la %r4,1(%r4)\nj on\nhigh: la %r5,1(%r5)\n\
+         on: brctg %r15,loop\nbctgr %r10,%r13\nlpswe 0x200\n",
+        0x2000,
+    )
+    .unwrap();
+    for style in [Style::Quick, Style::Best] {
+        let mut engine = engine(style, Optimization::None, 64);
+        compare(&mut engine, &text, &[0; 14], 0x1_8000_0000).unwrap();
+        let end = execute(&text, &[0; 14], 0x1_8000_0000, Some(&mut engine));
+        assert_eq!((end.1[3], end.1[4], end.1[5]), (2, 2, 2), "{style:?}");
+    }
+}

@@ -210,7 +210,8 @@ impl Builder<'_, '_> {
         let cc = if self.plan.sets_cc {
             Cc::Met([types::I64; 3].map(|ty| self.e.b.append_block_param(block, ty)))
         } else {
-            Cc::InCpu
+            // As the region before has left it.
+            Cc::InFrame
         };
         self.e.b.switch_to_block(block);
         self.e.state = State { gr, cc };
