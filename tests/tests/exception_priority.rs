@@ -5,28 +5,15 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use softsie_cpu::{Model, ProgramCode, Psw};
 use softsie_isa::{Op, Operand, State};
-use softsie_tests::{Bare, Case, Step, check_with, parse};
+use softsie_tests::coverage::all_cases;
+use softsie_tests::{Bare, Case, Step, check_with};
 
 const PROBLEM: u64 = 0x0001_0001_8000_0000;
 const SUPERVISOR: u64 = 0x0000_0001_8000_0000;
-
-fn cases() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut cases = Vec::new();
-    for file in fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()) {
-        if file.extension().is_some_and(|e| e == "case") {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            cases.extend(parse(&name, &fs::read_to_string(&file).unwrap()).unwrap());
-        }
-    }
-    cases
-}
 
 /// A machine about to execute `text`, all of whose registers hold an odd address that is in no storage.
 fn hopeless(text: &[u8], mask: u64) -> Bare {
@@ -40,7 +27,7 @@ fn hopeless(text: &[u8], mask: u64) -> Bare {
 #[test]
 fn privileged_operation_comes_before_all_but_operation() {
     let (mut wrong, mut rows) = (BTreeSet::new(), BTreeSet::new());
-    for case in cases().iter().filter(|c| c.op.row().state == State::Privileged) {
+    for case in all_cases().unwrap().iter().filter(|c| c.op.row().state == State::Privileged) {
         let step = hopeless(&case.text, PROBLEM).step();
         rows.insert(case.op.mnemonic());
         if step != Step::Program(ProgramCode::PRIVILEGED_OPERATION) {
@@ -55,7 +42,7 @@ fn privileged_operation_comes_before_all_but_operation() {
 #[test]
 fn operation_comes_before_all() {
     let (mut wrong, mut rows) = (BTreeSet::new(), BTreeSet::new());
-    for case in cases().iter() {
+    for case in all_cases().unwrap().iter() {
         for facility in case.op.row().facilities {
             for mask in [PROBLEM, SUPERVISOR] {
                 let mut bare = hopeless(&case.text, mask);
@@ -81,7 +68,7 @@ fn operation_comes_before_all() {
 fn targets_of_execute_meet_the_same_exceptions() {
     let (mut wrong, mut count) = (Vec::new(), 0);
     let relative = |op: Op| op.row().operands.iter().any(|o| matches!(o, Operand::Relative(_)));
-    for case in cases() {
+    for case in all_cases().unwrap() {
         let exception = case.after.iter().any(|(name, _)| name == "program");
         // Results that depend on where the instruction is or how long it is; EXECUTE itself lies in page 0.
         let depends = case.after.iter().any(|(name, _)| matches!(&name[..], "ia" | "ilc" | "bea" | "r14"));

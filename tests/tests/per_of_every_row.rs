@@ -4,12 +4,11 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 
 use softsie_cpu::{ProgramCode, PswMask};
 use softsie_isa::Op;
-use softsie_tests::{Case, Step, check_with, parse};
+use softsie_tests::coverage::all_cases;
+use softsie_tests::{Case, Step, check_with};
 
 /// Branches, fetches and stores, in control register 9 and as bits of the PER code.
 const EVENTS: u64 = 0xE000_0000;
@@ -21,18 +20,6 @@ const PER: Step = Step::Program(ProgramCode::PER);
 /// Storage below is stored into by interruptions.
 const LOWCORE: usize = 0x200;
 const PAGE: usize = 4096;
-
-fn cases() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut cases = Vec::new();
-    for file in fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()) {
-        if file.extension().is_some_and(|e| e == "case") {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            cases.extend(parse(&name, &fs::read_to_string(&file).unwrap()).unwrap());
-        }
-    }
-    cases
-}
 
 /// How one execution ended.
 struct Seen<'a> {
@@ -103,7 +90,7 @@ fn stores_by_other_addresses(case: &Case) -> bool {
 fn nothing_goes_unnoticed() {
     let mut wrong = BTreeSet::new();
     let (mut stores, mut branches) = (0, 0);
-    for case in cases() {
+    for case in all_cases().unwrap() {
         recorded(&case, &mut |s| {
             let mut tell = |what: &str| {
                 wrong.insert(format!("{} {}: {:?} {:x}: {what}", case.place, case.title, s.step, s.address));
@@ -169,7 +156,7 @@ fn recording_changes_nothing() {
         )
     };
     let mut wrong = Vec::new();
-    for case in cases().iter().filter(|c| !shows_mask(c.op)) {
+    for case in all_cases().unwrap().iter().filter(|c| !shows_mask(c.op)) {
         let result = check_with(case, &mut |bare| {
             let set = |bare: &mut softsie_tests::Bare, values: [u64; 3], on: bool| {
                 let cpu = &mut bare.cpu;

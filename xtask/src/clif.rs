@@ -2,10 +2,11 @@
 //! optimised, and runs it. Described in `docs/differential.md`.
 
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
+
+use crate::cargo;
 
 /// Options of `cargo xtask clif`.
 #[derive(Args, Debug)]
@@ -29,9 +30,7 @@ pub struct Options {
 
 /// Runs it; the status is 1 when there was a difference.
 pub fn run(repository: &Path, options: &Options) -> Result<u8> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(repository);
-    command.args(["run", "--release", "--quiet", "--package", "softsie-clif", "--bin", "clif", "--"]);
+    let mut command = cargo::program(repository, "softsie-clif", "clif");
     for (name, value) in [
         ("--functions", Some(options.functions)),
         ("--minutes", options.minutes),
@@ -45,6 +44,5 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     if options.instructions {
         command.arg("--instructions");
     }
-    let status = command.status().context("cannot run cargo")?;
-    Ok(status.code().map_or(2, |code| code as u8))
+    cargo::status(command)
 }

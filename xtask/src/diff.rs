@@ -2,10 +2,11 @@
 //! Described in `docs/differential.md`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
+
+use crate::cargo;
 
 /// Options of `cargo xtask diff`.
 #[derive(Args, Debug)]
@@ -47,9 +48,7 @@ pub struct Options {
 
 /// Runs it; the status is 1 when there was a difference without explanation.
 pub fn run(repository: &Path, options: &Options) -> Result<u8> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(repository);
-    command.args(["run", "--release", "--quiet", "--package", "softsie-tests", "--bin", "diff", "--"]);
+    let mut command = cargo::program(repository, "softsie-tests", "diff");
     command.args(["--sequences", &options.sequences.to_string(), "--seed", &options.seed.to_string()]);
     for (name, value) in [
         ("--class", &options.class),
@@ -77,6 +76,5 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     if options.record {
         command.arg("--record").arg(repository.join("tests/rounds.tsv"));
     }
-    let status = command.status().context("cannot run cargo")?;
-    Ok(status.code().map_or(2, |code| code as u8))
+    cargo::status(command)
 }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::apt::{ARCHITECTURE, Apt};
+use crate::cargo::cargo;
 use crate::deb;
 use crate::initramfs::{self, Session};
 use crate::mirror::Mirror;
@@ -78,10 +79,8 @@ pub fn target(repository: &Path) -> PathBuf {
 
 /// Builds softsie and says where its binary is.
 pub fn build_softsie(repository: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let status = cargo(repository)
         .args(["build", "--release", "--quiet", "--package", "softsie"])
-        .current_dir(repository)
         .status()
         .context("cannot run cargo")?;
     if !status.success() {

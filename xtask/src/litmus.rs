@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use crate::cargo::cargo;
+
 /// Options of `cargo xtask litmus`.
 #[derive(Args, Debug)]
 pub struct Options {
@@ -59,14 +61,9 @@ const PROGRAMS: [Program; 6] = [
     Program { select: &["-p", "softsie-vmm", "--lib"], tests: "storms::", any_engine: false },
 ];
 
-fn cargo(repository: &Path, program: &Program, arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(repository)
-        .args(["test", "--release", "--quiet"])
-        .args(program.select)
-        .arg("--")
-        .args(arguments);
+fn tests(repository: &Path, program: &Program, arguments: &[&str]) -> Command {
+    let mut command = cargo(repository);
+    command.args(["test", "--release", "--quiet"]).args(program.select).arg("--").args(arguments);
     command
 }
 
@@ -76,7 +73,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     println!("| guest | CPUs | engine | rounds | seconds | result |\n|---|---|---|---|---|---|");
     let mut failed = 0;
     for program in PROGRAMS.iter().filter(|p| p.any_engine || options.engine == Engine::Interpreter) {
-        let list = cargo(repository, program, &["--list", "--format", "terse", program.tests])
+        let list = tests(repository, program, &["--list", "--format", "terse", program.tests])
             .stderr(Stdio::inherit())
             .output()
             .context("cannot run cargo")?;
@@ -88,7 +85,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         for guest in guests.filter(|guest| guest.contains(&options.only)) {
             for cpus in &cpus {
                 let start = Instant::now();
-                let output = cargo(repository, program, &["--exact", guest])
+                let output = tests(repository, program, &["--exact", guest])
                     .env("SOFTSIE_LITMUS_ROUNDS", options.rounds.to_string())
                     .env("SOFTSIE_LITMUS_ENGINE", options.engine.name())
                     .env("SOFTSIE_LITMUS_CPUS", cpus)

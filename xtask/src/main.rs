@@ -3,6 +3,7 @@
 
 mod apt;
 mod bench;
+mod cargo;
 mod clif;
 mod coverage;
 mod cpio;

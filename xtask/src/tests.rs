@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::cargo::cargo;
 use crate::linux;
 
 /// Options of `cargo xtask test`.
@@ -48,9 +49,7 @@ struct Cargo {
 
 impl Cargo {
     fn command(&self) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.repository);
-        command
+        cargo(&self.repository)
     }
 
     fn has(&self, subcommand: &str) -> bool {

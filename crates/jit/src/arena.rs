@@ -71,11 +71,6 @@ impl Arena {
         synchronize_instructions(at, code.len());
         Some(at)
     }
-
-    /// Bytes in use.
-    pub(crate) fn used(&self) -> usize {
-        self.used
-    }
 }
 
 /// Makes new code visible to instruction fetch.
@@ -105,7 +100,7 @@ mod tests {
         assert_eq!(second.addr() - first.addr(), 32);
         // SAFETY: inside the executable mapping, which is readable.
         assert_eq!(unsafe { *first }, 0xC3);
-        assert_eq!(a.used(), 65);
+        assert_eq!(a.used, 65);
         assert!(a.add(&[0; 4096]).is_none(), "too long");
         assert!(a.add(&[0; 4000]).is_some(), "a failure takes no room");
     }

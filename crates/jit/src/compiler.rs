@@ -119,8 +119,9 @@ impl Compiler {
     }
 }
 
+/// Cranelift's names of what this host's CPU has beyond the least: settings of the target.
 #[cfg(target_arch = "x86_64")]
-fn host_features() -> Vec<&'static str> {
+pub fn host_features() -> Vec<&'static str> {
     macro_rules! present {
         ($($feature:tt => $setting:literal),*) => {
             [$((std::arch::is_x86_feature_detected!($feature), $setting)),*]
@@ -134,7 +135,8 @@ fn host_features() -> Vec<&'static str> {
     all.into_iter().filter(|(there, _)| *there).map(|(_, setting)| setting).collect()
 }
 
+/// Cranelift's names of what this host's CPU has beyond the least: settings of the target.
 #[cfg(target_arch = "aarch64")]
-fn host_features() -> Vec<&'static str> {
+pub fn host_features() -> Vec<&'static str> {
     if std::arch::is_aarch64_feature_detected!("lse") { vec!["has_lse"] } else { Vec::new() }
 }

@@ -40,7 +40,6 @@ pub struct Engine {
     jumps: Box<[Jump; JUMPS]>,
     /// Modes met so far; their numbers are parts of keys.
     modes: Vec<Mode>,
-    mode: Option<Mode>,
     counters: Counters,
 }
 
@@ -55,14 +54,13 @@ impl Engine {
 
     /// The engine of one more CPU of the machine whose translations `translator` has.
     pub fn of(translator: Arc<Translator>) -> Engine {
-        let generation = translator.current();
+        let (generation, frame) = (translator.current(), Frame::new());
         let mut engine = Engine {
             translator,
             generation,
-            frame: Box::new(Frame::new()),
+            modes: vec![frame.current_mode],
+            frame: Box::new(frame),
             jumps: Box::new([Jump::NONE; JUMPS]),
-            modes: Vec::new(),
-            mode: None,
             counters: Counters::default(),
         };
         engine.take_generation();
@@ -134,7 +132,6 @@ impl Engine {
                 self.modes.len() - 1
             }
         };
-        self.mode = Some(mode);
         self.frame.current_mode = mode;
         self.frame.mode = (number as u64) << MODE_SHIFT;
     }
@@ -213,7 +210,7 @@ impl Tier for Engine {
             self.take_generation();
         }
         let mode = Mode::of(cpu);
-        if self.mode != Some(mode) {
+        if self.frame.current_mode != mode {
             self.set_mode(mode);
         }
         let key = cpu.code_stamp().0 | self.frame.mode;

@@ -32,7 +32,7 @@ mod translator;
 mod two_operands;
 mod vector;
 
-pub use compiler::{Error, Optimization};
+pub use compiler::{Error, Optimization, host_features};
 pub use engine::{Counters, Engine};
 pub use perf_map::enable as enable_perf_map;
 pub use region::Style;

@@ -197,11 +197,6 @@ impl Generation {
         let ahead = entry.style == Style::Best && !matches!(entry.state, State::Pending(_));
         all.insert(if ahead { 0 } else { all.len() }, entry);
     }
-
-    /// Bytes of code.
-    pub(crate) fn size(&self) -> usize {
-        self.arena.lock().used()
-    }
 }
 
 struct Queue {
@@ -254,16 +249,6 @@ impl Translator {
     /// What was translated so far.
     pub fn translated(&self) -> Translated {
         *self.0.translated.lock()
-    }
-
-    /// Bytes of code at present.
-    pub fn code_size(&self) -> usize {
-        self.current().size()
-    }
-
-    /// Regions asked for and not compiled yet.
-    pub fn waiting(&self) -> usize {
-        self.0.queue.lock().waiting.len()
     }
 
     pub(crate) fn current(&self) -> Arc<Generation> {
@@ -392,7 +377,6 @@ impl Inner {
     }
 
     fn compile(&self, compiler: &mut Compiler, absolute: u64, source: &Source, plan: &Plan) -> Option<Region> {
-        // What the compiler refuses is interpreted.
         // What the compiler refuses is interpreted; no test lets it pass.
         let Ok(code) = compiler.compile(plan) else {
             self.translated.lock().refused += 1;

@@ -51,7 +51,7 @@ impl Compilers {
     /// The host has no code generator.
     pub fn new() -> Result<Compilers, String> {
         let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        let host = target(&triple, "none", &host_features())?;
+        let host = target(&triple, "none", &softsie_jit::host_features())?;
         let mut guests = Vec::new();
         for level in ["speed", "none"] {
             // Vector enhancements 3, the rest of arch15, are not in softsie yet.
@@ -97,24 +97,4 @@ fn compile(context: &mut Context, isa: &OwnedTargetIsa, function: &Function) -> 
         other => Refused::Wrong(format!("{other:?}")),
     })?;
     if code.buffer.relocs().is_empty() { Ok(code.code_buffer().to_vec()) } else { Err(Refused::Library) }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn host_features() -> Vec<&'static str> {
-    macro_rules! present {
-        ($($feature:tt => $setting:literal),*) => {
-            [$((std::arch::is_x86_feature_detected!($feature), $setting)),*]
-        };
-    }
-    let all = present!(
-        "sse3" => "has_sse3", "ssse3" => "has_ssse3", "cmpxchg16b" => "has_cmpxchg16b", "sse4.1" => "has_sse41",
-        "sse4.2" => "has_sse42", "popcnt" => "has_popcnt", "avx" => "has_avx", "avx2" => "has_avx2", "fma" => "has_fma",
-        "bmi1" => "has_bmi1", "bmi2" => "has_bmi2", "lzcnt" => "has_lzcnt"
-    );
-    all.into_iter().filter(|(there, _)| *there).map(|(_, setting)| setting).collect()
-}
-
-#[cfg(target_arch = "aarch64")]
-fn host_features() -> Vec<&'static str> {
-    if std::arch::is_aarch64_feature_detected!("lse") { vec!["has_lse"] } else { Vec::new() }
 }
