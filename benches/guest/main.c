@@ -2,8 +2,10 @@
 // when it begins and powers the machine off at the end; the workloads' names are its arguments.
 // SPDX-License-Identifier: Apache-2.0
 #include "bench.h"
+#include "soak.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <time.h>
@@ -70,6 +72,10 @@ static void run(const char *name) {
     printf("BENCH-UNKNOWN %s\n", name);
 }
 
+static const char *name_in_turn(int n) {
+    return workloads[n % COUNT].name;
+}
+
 int main(int count, char **words) {
     own_path = words[0];
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -87,6 +93,10 @@ int main(int count, char **words) {
         printf("BENCH-INIT\n");
         // The host looks at this machine's memory now, and the kernel ends what it does in the background.
         usleep(300000);
+    }
+    if (count == 3 && strcmp(words[1], "--soak") == 0) {
+        soak(own_path, atol(words[2]), name_in_turn);
+        count = 1;
     }
     for (int i = 1; i < count; i++) {
         run(words[i]);

@@ -15,6 +15,7 @@ use crate::cpio::Archive;
 use crate::figures;
 use crate::initramfs::Session;
 use crate::linux::{self, InitialRamdisk, Shape, Source};
+use crate::memory::Memory;
 use crate::progress::Step;
 use crate::tests::provide;
 use crate::watch::{finish, last_lines};
@@ -215,7 +216,7 @@ impl<'a> Bench<'a> {
         let (status, text) = finish(command.stdin(Stdio::null()).stderr(Stdio::inherit()), LIMIT, |process, line| {
             if line == "BENCH-INIT" {
                 let seconds = start.elapsed().as_secs_f64();
-                let (resident, beyond) = resident(process);
+                let Memory { resident, beyond, .. } = Memory::of(process, STORAGE.1);
                 boot = Some(Boot { seconds, resident, beyond });
             }
             results.extend(measured(line));
@@ -258,7 +259,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Compiles the workloads; where the program is.
-fn compile(sources: &Path, folder: &Path, compiler: &str, more: &[&str]) -> Result<PathBuf> {
+pub fn compile(sources: &Path, folder: &Path, compiler: &str, more: &[&str]) -> Result<PathBuf> {
     let output = folder.join(format!("workloads-{compiler}"));
     let mut objects = Vec::new();
     let mut files: Vec<_> = fs::read_dir(sources)
@@ -306,35 +307,6 @@ fn list(program: &Path) -> Result<Vec<Workload>> {
     text.lines().map(|line| one(line).with_context(|| format!("the program lists {line:?}"))).collect()
 }
 
-/// Bytes of memory that a process has from the host, and of those what is not the guest's storage: that is the mapping of
-/// at least its size that nobody executes.
-fn resident(process: u32) -> (u64, u64) {
-    // Gone or not ours: then there is no figure.
-    accounted(&fs::read_to_string(format!("/proc/{process}/smaps")).unwrap_or_default())
-}
-
-fn accounted(smaps: &str) -> (u64, u64) {
-    let (mut all, mut beyond, mut storage) = (0, 0, false);
-    for line in smaps.lines() {
-        let mut words = line.split_whitespace();
-        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
-            ("Rss:", kilobytes) => {
-                let bytes = kilobytes.parse::<u64>().unwrap_or(0) << 10;
-                all += bytes;
-                beyond += if storage { 0 } else { bytes };
-            }
-            (range, permissions) => {
-                let ends = range.split_once('-');
-                let number = |text| u64::from_str_radix(text, 16).ok();
-                if let Some((Some(start), Some(end))) = ends.map(|(start, end)| (number(start), number(end))) {
-                    storage = end.saturating_sub(start) >= STORAGE.1 && !permissions.contains('x');
-                }
-            }
-        }
-    }
-    (all, beyond)
-}
-
 fn first_line(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot run {}", command.get_program().display()))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
@@ -357,15 +329,6 @@ mod tests {
         let one = measured("BENCH crc32 0.125000 00df").unwrap();
         assert_eq!((one.name.as_str(), one.seconds, one.result.as_str()), ("crc32", 0.125, "00df"));
         assert!(measured("BENCH-INIT").is_none() && measured("BENCH crc32 x 1").is_none() && measured("").is_none());
-    }
-
-    #[test]
-    fn guest_storage_is_told_from_the_rest() {
-        let smaps = "7f0000000000-7f0040000000 rw-p 00000000 00:00 0\nSize: 1048576 kB\nRss: 100 kB\n\
-                     7f1000000000-7f1040000000 rwxp 00000000 00:00 0\nRss: 20 kB\nVmFlags: rd wr\n\
-                     00400000-00500000 r-xp 00000000 08:01 5 /bin/x\nRss: 3 kB\n";
-        assert_eq!(accounted(smaps), (123 << 10, 23 << 10));
-        assert_eq!(accounted(""), (0, 0));
     }
 
     #[test]

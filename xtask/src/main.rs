@@ -13,10 +13,12 @@ mod figures;
 mod initramfs;
 mod linux;
 mod litmus;
+mod memory;
 mod mirror;
 mod oracles;
 mod progress;
 mod rootfs;
+mod soak;
 mod tests;
 mod userland;
 mod verdict;
@@ -50,6 +52,8 @@ enum Chore {
     Clif(clif::Options),
     /// Compare the speed of softsie, QEMU and this host on our own programs, and write docs/performance
     Bench(bench::Options),
+    /// Run mixed work in a guest for hours, and tell what memory and translated code take meanwhile
+    Soak(soak::Options),
     /// Write docs/coverage.tsv: cases, exceptions and differential rounds of each instruction
     Coverage,
     /// Run every check: format, lints, tests, and a boot of the real kernel
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Oracles(options) => oracles::run(&repository(), &options),
         Chore::Clif(options) => clif::run(&repository(), &options),
         Chore::Bench(options) => bench::run(&repository(), &options),
+        Chore::Soak(options) => soak::run(&repository(), &options),
         Chore::Coverage => coverage::run(&repository()),
         Chore::Test(options) => tests::run(&repository(), &options),
     };
