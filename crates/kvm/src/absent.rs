@@ -2,6 +2,7 @@
 //! Truth: Linux 6.12, the errors in the reference of the interface.
 
 use crate::abi::*;
+use crate::statistics::StatisticsFile;
 use crate::vcpu::Vcpu;
 use crate::vm::Vm;
 use crate::{Errno, Result};
@@ -53,6 +54,16 @@ impl Vm {
         Err(Errno::EINVAL)
     }
 
+    /// KVM_S390_ZPCI_OP: there is no passing through of PCI functions.
+    pub fn s390_zpci_op(&self) -> Result<()> {
+        Err(Errno::EINVAL)
+    }
+
+    /// KVM_GET_STATS_FD.
+    pub fn get_stats_fd(&self) -> Result<StatisticsFile> {
+        Err(Errno::ENOTTY)
+    }
+
     /// KVM_RESET_DIRTY_RINGS: there is no ring on s390.
     pub fn reset_dirty_rings(&self) -> Result<()> {
         Err(Errno::EINVAL)
@@ -60,10 +71,15 @@ impl Vm {
 }
 
 impl Vcpu {
-    /// KVM_SET_SIGNAL_MASK, of which only the length of the set is looked at: signals are the descriptor layer's to handle,
+    /// KVM_SET_SIGNAL_MASK: signals are the descriptor layer's to handle,
     /// which ends a run with [`Vcpu::kick`].
-    pub fn set_signal_mask(&self, length: Option<u32>) -> Result<()> {
-        if length.is_none_or(|length| length == 8) { Ok(()) } else { Err(Errno::EINVAL) }
+    pub fn set_signal_mask(&self, _set: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    /// KVM_GET_STATS_FD.
+    pub fn get_stats_fd(&self) -> Result<StatisticsFile> {
+        Err(Errno::ENOTTY)
     }
 
     /// KVM_S390_VCPU_FAULT: guest storage is the client's memory, so that nothing is to be mapped.

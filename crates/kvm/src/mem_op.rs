@@ -1,10 +1,9 @@
 //! Guest-storage access for the client (KVM_S390_MEM_OP).
 //! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_s390_vcpu_memsida_op, kvm_s390_vm_mem_op) and gaccess.c.
 
-use core::slice;
-
 use crate::abi::*;
 use crate::capability::MEM_OP_MAX;
+use crate::client_memory::ClientMemory;
 use crate::intercept::{Stop, pic};
 use crate::run::Running;
 use crate::vcpu::Vcpu;
@@ -25,24 +24,9 @@ fn check(op: &kvm_s390_mem_op, allowed: u64) -> Result<()> {
     Ok(())
 }
 
-/// The client's buffer.
-///
-/// # Safety
-/// `addr` points to `size` bytes that may be read and written until the call returns.
-unsafe fn buffer<'a>(addr: u64, size: u32) -> Result<&'a mut [u8]> {
-    if addr == 0 {
-        return Err(Errno::EFAULT);
-    }
-    // SAFETY: the caller says so.
-    Ok(unsafe { slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(addr as usize), size as usize) })
-}
-
 impl Vcpu {
     /// KVM_S390_MEM_OP on the vCPU: 0, or the program-interruption code of the access.
-    ///
-    /// # Safety
-    /// `op.buf` points to `op.size` bytes that may be read and written (unless only a check is asked for).
-    pub unsafe fn s390_mem_op(&self, op: &kvm_s390_mem_op) -> Result<u32> {
+    pub fn s390_mem_op(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
         let write = match op.op {
             KVM_S390_MEMOP_LOGICAL_READ => false,
             KVM_S390_MEMOP_LOGICAL_WRITE => true,
@@ -59,9 +43,15 @@ impl Vcpu {
             let result = if op.flags & KVM_S390_MEMOP_F_CHECK_ONLY != 0 {
                 running.check_logical(op, key, write)
             } else {
-                // SAFETY: the caller says that the buffer is there.
-                let buffer = unsafe { buffer(op.buf, op.size)? };
-                running.copy_logical(op, key, write, buffer)
+                let mut buffer = vec![0; op.size as usize];
+                if write {
+                    memory.read_bytes(op.buf, &mut buffer)?;
+                }
+                let copied = running.copy_logical(op, key, write, &mut buffer);
+                if !write && copied.is_ok() {
+                    memory.write_bytes(op.buf, &buffer)?;
+                }
+                copied
             };
             let Err(info) = result else { return Ok(0) };
             if op.flags & KVM_S390_MEMOP_F_INJECT_EXCEPTION != 0 {
@@ -132,10 +122,7 @@ impl Running<'_> {
 
 impl Vm {
     /// KVM_S390_MEM_OP on the VM: 0, or the program-interruption code of the access.
-    ///
-    /// # Safety
-    /// `op.buf` points to `op.size` bytes that may be read and written (unless only a check is asked for).
-    pub unsafe fn s390_mem_op(&self, op: &kvm_s390_mem_op) -> Result<u32> {
+    pub fn s390_mem_op(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
         const ADDRESSING: u32 = pic::ADDRESSING as u32;
         const PROTECTION: u32 = 0x04;
         let write = match op.op {
@@ -166,13 +153,16 @@ impl Vm {
             let last = op.gaddr.wrapping_add(u64::from(op.size) - 1);
             return Ok(if self.is_storage(last) { 0 } else { ADDRESSING });
         }
-        // SAFETY: the caller says that the buffer is there.
-        let buffer = unsafe { buffer(op.buf, op.size)? };
-        let done = if write {
-            self.write_absolute(op.gaddr, buffer)
-        } else {
-            self.storage.read(op.gaddr, buffer).map_err(|_| Errno::EFAULT)
-        };
-        Ok(if done.is_ok() { 0 } else { ADDRESSING })
+        let mut buffer = vec![0; op.size as usize];
+        if write {
+            memory.read_bytes(op.buf, &mut buffer)?;
+            let done = self.write_absolute(op.gaddr, &buffer);
+            return Ok(if done.is_ok() { 0 } else { ADDRESSING });
+        }
+        if self.storage.read(op.gaddr, &mut buffer).is_err() {
+            return Ok(ADDRESSING);
+        }
+        memory.write_bytes(op.buf, &buffer)?;
+        Ok(0)
     }
 }

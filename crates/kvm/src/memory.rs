@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use softsie_cpu::Request;
 use softsie_mem::{PAGE_SIZE, SlotError};
 
-use crate::abi::{KVM_MEM_LOG_DIRTY_PAGES, KVM_USER_MEM_SLOTS, kvm_userspace_memory_region};
+use crate::abi::{
+    KVM_MEM_LOG_DIRTY_PAGES, KVM_USER_MEM_SLOTS, kvm_userspace_memory_region, kvm_userspace_memory_region2,
+};
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
@@ -69,6 +71,17 @@ impl Vm {
         })?;
         self.slots_changed();
         Ok(())
+    }
+
+    /// KVM_SET_USER_MEMORY_REGION2: the same, as long as no guest_memfd is asked for.
+    ///
+    /// # Safety
+    /// As [`Vm::set_user_memory_region`].
+    pub unsafe fn set_user_memory_region2(&self, region: &kvm_userspace_memory_region2) -> Result<()> {
+        let kvm_userspace_memory_region2 { slot, flags, guest_phys_addr, memory_size, userspace_addr, .. } = *region;
+        let region = kvm_userspace_memory_region { slot, flags, guest_phys_addr, memory_size, userspace_addr };
+        // SAFETY: passed on to the caller.
+        unsafe { self.set_user_memory_region(&region) }
     }
 
     /// Whether an absolute address is in a memory slot.

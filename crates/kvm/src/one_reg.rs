@@ -2,15 +2,13 @@
 //! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_arch_vcpu_ioctl_get_one_reg).
 
 use crate::abi::*;
+use crate::client_memory::ClientMemory;
 use crate::vcpu::Vcpu;
 use crate::{Errno, Result};
 
 impl Vcpu {
     /// KVM_GET_ONE_REG.
-    ///
-    /// # Safety
-    /// `reg.addr` points to a writable integer of the register's size.
-    pub unsafe fn get_one_reg(&self, reg: &kvm_one_reg) -> Result<()> {
+    pub fn get_one_reg(&self, reg: &kvm_one_reg, memory: &dyn ClientMemory) -> Result<()> {
         let value = self.with_running(|running| {
             let sd = &running.cpu.sd;
             let pfault = *running.cpu.pfault.lock();
@@ -27,40 +25,22 @@ impl Vcpu {
                 _ => return Err(Errno::EINVAL),
             })
         })?;
-        if reg.addr == 0 {
-            return Err(Errno::EFAULT);
+        if reg.id == KVM_REG_S390_TODPR {
+            memory.write(reg.addr, &(value as u32))
+        } else {
+            memory.write(reg.addr, &value)
         }
-        let addr = reg.addr as usize;
-        // SAFETY: the caller says that an integer of the register's size is there.
-        unsafe {
-            if reg.id == KVM_REG_S390_TODPR {
-                core::ptr::with_exposed_provenance_mut::<u32>(addr).write_unaligned(value as u32);
-            } else {
-                core::ptr::with_exposed_provenance_mut::<u64>(addr).write_unaligned(value);
-            }
-        }
-        Ok(())
     }
 
     /// KVM_SET_ONE_REG.
-    ///
-    /// # Safety
-    /// `reg.addr` points to a readable integer of the register's size.
-    pub unsafe fn set_one_reg(&self, reg: &kvm_one_reg) -> Result<()> {
+    pub fn set_one_reg(&self, reg: &kvm_one_reg, memory: &dyn ClientMemory) -> Result<()> {
         if !(KVM_REG_S390_EPOCHDIFF..=KVM_REG_S390_GBEA).contains(&reg.id) && reg.id != KVM_REG_S390_TODPR {
             return Err(Errno::EINVAL);
         }
-        if reg.addr == 0 {
-            return Err(Errno::EFAULT);
-        }
-        let addr = reg.addr as usize;
-        // SAFETY: the caller says that an integer of the register's size is there.
-        let value = unsafe {
-            if reg.id == KVM_REG_S390_TODPR {
-                u64::from(core::ptr::with_exposed_provenance::<u32>(addr).read_unaligned())
-            } else {
-                core::ptr::with_exposed_provenance::<u64>(addr).read_unaligned()
-            }
+        let value = if reg.id == KVM_REG_S390_TODPR {
+            u64::from(memory.read::<u32>(reg.addr)?)
+        } else {
+            memory.read(reg.addr)?
         };
         self.with_running(|running| {
             let sd = &running.cpu.sd;

@@ -3,23 +3,52 @@
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use memmap2::MmapRaw;
 
 use crate::abi::{VCPU_MMAP_SIZE, kvm_run, kvm_run_exit, kvm_sync_regs};
 use crate::{Errno, Result};
 
+/// Size of a vCPU's mapping: Linux's on s390, or a page of the host where that is larger.
+pub(crate) fn vcpu_mmap_size() -> usize {
+    // SAFETY: asks for a constant of the host.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or_default().max(VCPU_MMAP_SIZE)
+}
+
 /// The shared page of one vCPU.
 #[derive(Debug)]
 pub(crate) struct RunPage {
+    file: File,
     map: MmapRaw,
 }
 
 impl RunPage {
     /// A new page of zeros.
     pub(crate) fn new() -> Result<Self> {
-        let map = memmap2::MmapOptions::new().len(VCPU_MMAP_SIZE).map_anon().map_err(|_| Errno::ENOMEM)?;
-        Ok(Self { map: MmapRaw::from(map) })
+        // SAFETY: the name is a string that ends with zero.
+        let number = unsafe { libc::memfd_create(c"kvm-vcpu".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+        if number < 0 {
+            return Err(Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(Errno::EMFILE.0)));
+        }
+        // SAFETY: the kernel has just made the descriptor for us.
+        let file = File::from(unsafe { OwnedFd::from_raw_fd(number) });
+        file.set_len(vcpu_mmap_size() as u64).map_err(|_| Errno::ENOMEM)?;
+        // Nobody who gets the descriptor can take the page away.
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: seals are for a file of our own.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let map = MmapRaw::map_raw(&file).map_err(|_| Errno::ENOMEM)?;
+        Ok(Self { file, map })
+    }
+
+    /// The memory file behind the page, which a client maps from offset 0 on.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Where the page is.

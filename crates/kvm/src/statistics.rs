@@ -42,6 +42,22 @@ impl ByByte {
     }
 }
 
+/// Statistics as KVM_GET_STATS_FD gives them: a file that is read.
+#[derive(Debug)]
+pub struct StatisticsFile {
+    content: Vec<u8>,
+}
+
+impl StatisticsFile {
+    /// Reads from `offset` on, as pread does; the number of bytes, 0 at the end.
+    pub fn read_at(&self, offset: u64, to: &mut [u8]) -> usize {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.content.get(at..)).unwrap_or_default();
+        let length = rest.len().min(to.len());
+        to[..length].copy_from_slice(&rest[..length]);
+        length
+    }
+}
+
 /// The counters of one vCPU.
 #[derive(Debug, Default)]
 pub struct Statistics {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use softsie_cpu::FacilityList;
 use softsie_sie::Translation;
 
-use crate::abi::{KVM_API_VERSION, VCPU_MMAP_SIZE};
+use crate::abi::KVM_API_VERSION;
 use crate::capability;
 use crate::{Errno, Result, Vm};
 
@@ -46,7 +46,7 @@ impl System {
 
     /// KVM_GET_VCPU_MMAP_SIZE.
     pub fn get_vcpu_mmap_size(&self) -> usize {
-        VCPU_MMAP_SIZE
+        crate::page::vcpu_mmap_size()
     }
 
     /// KVM_CHECK_EXTENSION.

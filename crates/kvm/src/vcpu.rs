@@ -127,6 +127,12 @@ impl Vcpu {
         self.peer.page.pointer()
     }
 
+    /// The memory file of the shared page: a client that has it as a descriptor maps [`crate::System::get_vcpu_mmap_size`]
+    /// bytes from offset 0.
+    pub fn page_file(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.peer.page.file()
+    }
+
     /// Makes a running or waiting [`Vcpu::run`] return EINTR soon, or the next one at once; from any thread. In process this
     /// is what a signal is to a client of the kernel.
     pub fn kick(&self) {
@@ -183,7 +189,7 @@ impl Vcpu {
                     *fpr = *left;
                 }
             }
-            kvm_fpu { fpc: regs.fpc, fprs }
+            kvm_fpu { fpc: regs.fpc, pad: 0, fprs }
         }))
     }
 

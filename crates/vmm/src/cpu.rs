@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use softsie_kvm::Vcpu;
 use softsie_kvm::abi::{
     KVM_MP_STATE_OPERATING, KVM_MP_STATE_STOPPED, KVM_S390_MEMOP_F_CHECK_ONLY, KVM_S390_MEMOP_F_INJECT_EXCEPTION,
     KVM_S390_MEMOP_F_SKEY_PROTECTION, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_LOGICAL_WRITE, KVM_S390_PROGRAM_INT,
     KVM_SYNC_CRS, KVM_SYNC_PREFIX, kvm_run, kvm_s390_irq, kvm_s390_irq_payload, kvm_s390_mem_op, kvm_s390_pgm_info,
 };
+use softsie_kvm::{OwnMemory, Vcpu};
 
 use crate::Result;
 use crate::error::Named;
@@ -199,16 +199,14 @@ impl Registers<'_> {
     pub(crate) fn read_logical(&self, address: u64, access_register: u8, buffer: &mut [u8]) -> Option<()> {
         let op =
             Self::mem_op(KVM_S390_MEMOP_LOGICAL_READ, address, access_register, buffer.as_mut_ptr(), buffer.len())?;
-        // SAFETY: `buf` and `size` describe `buffer`, which is writable for this call.
-        let code = unsafe { self.vcpu.s390_mem_op(&op) };
+        let code = self.vcpu.s390_mem_op(&op, &OwnMemory);
         (code == Ok(0)).then_some(())
     }
 
     /// Writes storage as the CPU's program would; `None` where it could not.
     pub(crate) fn write_logical(&self, address: u64, access_register: u8, data: &mut [u8]) -> Option<()> {
         let op = Self::mem_op(KVM_S390_MEMOP_LOGICAL_WRITE, address, access_register, data.as_mut_ptr(), data.len())?;
-        // SAFETY: `buf` and `size` describe `data`, which is readable for this call.
-        let code = unsafe { self.vcpu.s390_mem_op(&op) };
+        let code = self.vcpu.s390_mem_op(&op, &OwnMemory);
         (code == Ok(0)).then_some(())
     }
 
@@ -236,8 +234,7 @@ impl Registers<'_> {
             key: (self.psw().0 >> KEY_SHIFT & 15) as u8,
             ..op
         };
-        // SAFETY: unless only a check is asked for, `buf` and `size` describe the caller's buffer, valid for this call.
-        unsafe { self.vcpu.s390_mem_op(&op) == Ok(0) }
+        self.vcpu.s390_mem_op(&op, &OwnMemory) == Ok(0)
     }
 
     fn mem_op(op: u32, address: u64, ar: u8, buffer: *mut u8, length: usize) -> Option<kvm_s390_mem_op> {

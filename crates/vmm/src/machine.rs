@@ -14,7 +14,7 @@ use softsie_kvm::abi::{
     KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
     kvm_userspace_memory_region,
 };
-use softsie_kvm::{Errno, System, Translation, Vm};
+use softsie_kvm::{Errno, OwnMemory, System, Translation, Vm};
 
 use crate::console::Console;
 use crate::cpu::{Control, Cpu, Reset, State};
@@ -454,8 +454,7 @@ fn nesting_features(vm: &Vm) -> u64 {
         attr: KVM_S390_VM_CPU_MACHINE_FEAT,
         addr: (&raw mut features).expose_provenance() as u64,
     };
-    // SAFETY: `addr` points to a writable object of this attribute's type, which lives for the call.
-    match unsafe { vm.get_device_attr(&attribute) } {
+    match vm.get_device_attr(&attribute, &OwnMemory) {
         Ok(()) => features.feat[0],
         Err(_) => 0,
     }

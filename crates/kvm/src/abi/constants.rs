@@ -1,5 +1,5 @@
-//! Numbers of the interface: ioctl requests, exit reasons, sync-register bits, interrupt types, registers, attributes.
-//! Truth: Linux 6.12 uapi headers for s390 (the request numbers are the same on x86-64 and arm64).
+//! Numbers of the interface: exit reasons, sync-register bits, interrupt types, registers, attributes.
+//! Truth: Linux 6.12 uapi headers for s390. Request numbers are in requests.rs.
 
 macro_rules! constants {
     ($ty:ty; $($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
@@ -13,66 +13,11 @@ pub const KVM_API_VERSION: i32 = 12;
 /// Number of slots of a VM.
 pub const KVM_USER_MEM_SLOTS: u32 = 32767;
 
+/// Most entries of a routing table.
+pub const KVM_MAX_IRQ_ROUTES: u32 = 4096;
+
 /// Most vCPUs of a VM without interpretation of SIGP.
 pub const KVM_MAX_VCPUS: u32 = 255;
-
-// Request numbers.
-constants! { u32;
-    KVM_GET_API_VERSION = 0x0000_ae00;
-    KVM_CREATE_VM = 0x0000_ae01;
-    KVM_CHECK_EXTENSION = 0x0000_ae03;
-    KVM_GET_VCPU_MMAP_SIZE = 0x0000_ae04;
-    KVM_S390_ENABLE_SIE = 0x0000_ae06;
-    KVM_CREATE_VCPU = 0x0000_ae41;
-    KVM_GET_DIRTY_LOG = 0x4010_ae42;
-    KVM_SET_USER_MEMORY_REGION = 0x4020_ae46;
-    KVM_SET_USER_MEMORY_REGION2 = 0x40a0_ae49;
-    KVM_S390_UCAS_MAP = 0x4018_ae50;
-    KVM_S390_UCAS_UNMAP = 0x4018_ae51;
-    KVM_S390_VCPU_FAULT = 0x4008_ae52;
-    KVM_CREATE_IRQCHIP = 0x0000_ae60;
-    KVM_SET_GSI_ROUTING = 0x4008_ae6a;
-    KVM_IRQFD = 0x4020_ae76;
-    KVM_IOEVENTFD = 0x4040_ae79;
-    KVM_RUN = 0x0000_ae80;
-    KVM_GET_REGS = 0x8080_ae81;
-    KVM_SET_REGS = 0x4080_ae82;
-    KVM_GET_SREGS = 0x80c0_ae83;
-    KVM_SET_SREGS = 0x40c0_ae84;
-    KVM_TRANSLATE = 0xc018_ae85;
-    KVM_SET_SIGNAL_MASK = 0x4004_ae8b;
-    KVM_GET_FPU = 0x8088_ae8c;
-    KVM_SET_FPU = 0x4088_ae8d;
-    KVM_S390_INTERRUPT = 0x4010_ae94;
-    KVM_S390_STORE_STATUS = 0x4008_ae95;
-    KVM_S390_SET_INITIAL_PSW = 0x4010_ae96;
-    KVM_S390_INITIAL_RESET = 0x0000_ae97;
-    KVM_GET_MP_STATE = 0x8004_ae98;
-    KVM_SET_MP_STATE = 0x4004_ae99;
-    KVM_SET_GUEST_DEBUG = 0x4018_ae9b;
-    KVM_ENABLE_CAP = 0x4068_aea3;
-    KVM_GET_ONE_REG = 0x4010_aeab;
-    KVM_SET_ONE_REG = 0x4010_aeac;
-    KVM_S390_MEM_OP = 0x4040_aeb1;
-    KVM_S390_GET_SKEYS = 0x4040_aeb2;
-    KVM_S390_SET_SKEYS = 0x4040_aeb3;
-    KVM_S390_IRQ = 0x4048_aeb4;
-    KVM_S390_SET_IRQ_STATE = 0x4020_aeb5;
-    KVM_S390_GET_IRQ_STATE = 0x4020_aeb6;
-    KVM_S390_GET_CMMA_BITS = 0xc020_aeb8;
-    KVM_S390_SET_CMMA_BITS = 0x4020_aeb9;
-    KVM_S390_NORMAL_RESET = 0x0000_aec3;
-    KVM_S390_CLEAR_RESET = 0x0000_aec4;
-    KVM_S390_PV_COMMAND = 0xc020_aec5;
-    KVM_RESET_DIRTY_RINGS = 0x0000_aec7;
-    KVM_GET_STATS_FD = 0x0000_aece;
-    KVM_S390_PV_CPU_COMMAND = 0xc020_aed0;
-    KVM_S390_ZPCI_OP = 0x4048_aed1;
-    KVM_CREATE_DEVICE = 0xc00c_aee0;
-    KVM_SET_DEVICE_ATTR = 0x4018_aee1;
-    KVM_GET_DEVICE_ATTR = 0x4018_aee2;
-    KVM_HAS_DEVICE_ATTR = 0x4018_aee3;
-}
 
 // Exit reasons that s390 produces.
 constants! { u32;

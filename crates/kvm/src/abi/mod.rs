@@ -3,13 +3,17 @@
 
 mod constants;
 mod interrupt;
+mod plain;
 mod registers;
+mod requests;
 mod run;
 mod vm;
 
 pub use constants::*;
 pub use interrupt::*;
+pub use plain::Plain;
 pub use registers::*;
+pub use requests::*;
 pub use run::*;
 pub use vm::*;
 

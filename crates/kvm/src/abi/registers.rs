@@ -26,6 +26,7 @@ pub struct kvm_sregs {
 #[allow(non_camel_case_types, missing_docs)]
 pub struct kvm_fpu {
     pub fpc: u32,
+    pub pad: u32,
     pub fprs: [u64; 16],
 }
 
@@ -104,6 +105,41 @@ pub struct kvm_hw_breakpoint {
     pub pad: [u8; 7],
 }
 
+/// Signals that end a run; the set follows.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_signal_mask {
+    pub len: u32,
+    pub sigset: [u8; 0],
+}
+
+/// An address translation, which s390 never had.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_translation {
+    pub linear_address: u64,
+    pub physical_address: u64,
+    pub valid: u8,
+    pub writeable: u8,
+    pub usermode: u8,
+    pub pad: [u8; 5],
+}
+
+/// A part of the address space of a user-controlled vCPU.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_s390_ucas_mapping {
+    pub user_addr: u64,
+    pub vcpu_addr: u64,
+    pub length: u64,
+}
+
+layout!(kvm_signal_mask, 4, len @ 0, sigset @ 4);
+layout!(kvm_translation, 24, linear_address @ 0, physical_address @ 8, valid @ 16, writeable @ 17, usermode @ 18, pad @ 19);
+layout!(kvm_s390_ucas_mapping, 24, user_addr @ 0, vcpu_addr @ 8, length @ 16);
 layout!(kvm_regs, 128, gprs @ 0);
 layout!(kvm_sregs, 192, acrs @ 0, crs @ 64);
 layout!(kvm_fpu, 136, fpc @ 0, fprs @ 8);

@@ -162,6 +162,7 @@ pub struct kvm_s390_cmma_log {
 #[allow(non_camel_case_types, missing_docs)]
 pub struct kvm_s390_vm_tod_clock {
     pub epoch_idx: u8,
+    pub pad: [u8; 7],
     pub tod: u64,
 }
 
@@ -221,6 +222,32 @@ pub struct kvm_s390_vm_cpu_subfunc {
     pub reserved: [u8; 1728],
 }
 
+/// A command for a protected guest.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_pv_cmd {
+    pub cmd: u32,
+    pub rc: u16,
+    pub rrc: u16,
+    pub data: u64,
+    pub flags: u32,
+    pub reserved: [u32; 3],
+}
+
+/// A command for a passed-through PCI function, with its only payload.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_s390_zpci_op {
+    pub fh: u32,
+    pub op: u8,
+    pub pad: [u8; 3],
+    pub payload: [u64; 8],
+}
+
+layout!(kvm_pv_cmd, 32, cmd @ 0, rc @ 4, rrc @ 6, data @ 8, flags @ 16, reserved @ 20);
+layout!(kvm_s390_zpci_op, 72, fh @ 0, op @ 4, pad @ 5, payload @ 8);
 layout!(kvm_userspace_memory_region, 32,
     slot @ 0, flags @ 4, guest_phys_addr @ 8, memory_size @ 16, userspace_addr @ 24);
 layout!(kvm_userspace_memory_region2, 160,

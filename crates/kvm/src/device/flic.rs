@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::abi::*;
+use crate::client_memory::ClientMemory;
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
@@ -35,24 +36,15 @@ impl Flic {
     }
 
     /// KVM_SET_DEVICE_ATTR.
-    ///
-    /// # Safety
-    /// `attr.addr` points to what the group reads: `attr.attr` bytes of `kvm_s390_irq` (ENQUEUE), a word (CLEAR_IO_IRQ).
-    pub unsafe fn set_device_attr(&self, attr: &kvm_device_attr) -> Result<()> {
+    pub fn set_device_attr(&self, attr: &kvm_device_attr, memory: &dyn ClientMemory) -> Result<()> {
         match attr.group {
             KVM_DEV_FLIC_ENQUEUE => {
                 const SIZE: u64 = size_of::<kvm_s390_irq>() as u64;
                 if attr.attr > MAX_BUFFER || !attr.attr.is_multiple_of(SIZE) {
                     return Err(Errno::EINVAL);
                 }
-                if attr.addr == 0 && attr.attr != 0 {
-                    return Err(Errno::EFAULT);
-                }
-                let irqs = core::ptr::with_exposed_provenance::<kvm_s390_irq>(attr.addr as usize);
-                for n in 0..(attr.attr / SIZE) as usize {
-                    // SAFETY: the caller says that the interrupts are there.
-                    let irq = unsafe { irqs.add(n).read_unaligned() };
-                    self.vm.enqueue(&irq)?;
+                for n in 0..attr.attr / SIZE {
+                    self.vm.enqueue(&memory.read_element(attr.addr, n)?)?;
                 }
                 Ok(())
             }
@@ -66,12 +58,7 @@ impl Flic {
                 if attr.flags != 0 || attr.attr != 4 {
                     return Err(Errno::EINVAL);
                 }
-                if attr.addr == 0 {
-                    return Err(Errno::EFAULT);
-                }
-                // SAFETY: the caller says that the word is there.
-                let subchannel =
-                    unsafe { core::ptr::with_exposed_provenance::<u32>(attr.addr as usize).read_unaligned() };
+                let subchannel: u32 = memory.read(attr.addr)?;
                 if subchannel == 0 {
                     return Err(Errno::EINVAL);
                 }
@@ -83,10 +70,7 @@ impl Flic {
     }
 
     /// KVM_GET_DEVICE_ATTR: for GET_ALL_IRQS the number of interrupts.
-    ///
-    /// # Safety
-    /// `attr.addr` points to `attr.attr` bytes that may be written.
-    pub unsafe fn get_device_attr(&self, attr: &kvm_device_attr) -> Result<u32> {
+    pub fn get_device_attr(&self, attr: &kvm_device_attr, memory: &dyn ClientMemory) -> Result<u32> {
         if attr.group != KVM_DEV_FLIC_GET_ALL_IRQS || attr.attr == 0 || attr.attr > MAX_BUFFER {
             return Err(Errno::EINVAL);
         }
@@ -94,13 +78,8 @@ impl Flic {
         if (all.len() * size_of::<kvm_s390_irq>()) as u64 > attr.attr {
             return Err(Errno::ENOMEM);
         }
-        if attr.addr == 0 {
-            return Err(Errno::EFAULT);
-        }
-        let to = core::ptr::with_exposed_provenance_mut::<kvm_s390_irq>(attr.addr as usize);
-        for (n, irq) in all.iter().enumerate() {
-            // SAFETY: the caller says that there is room for `attr.attr` bytes, which was compared above.
-            unsafe { to.add(n).write_unaligned(irq.to_irq()) };
+        for (n, irq) in (0..).zip(&all) {
+            memory.write_element(attr.addr, n, &irq.to_irq())?;
         }
         Ok(all.len() as u32)
     }
