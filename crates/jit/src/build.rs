@@ -28,8 +28,6 @@ struct Builder<'a, 'p> {
     attention: Value,
     /// Convention of the function that goes on in another region.
     chain: SigRef,
-    /// Convention of Rust's functions.
-    ordinary: SigRef,
     /// Gives an instruction to the interpreter: parameters are its offset and the number of instructions to be counted.
     interpret: Option<Block>,
     /// Nothing reaches the current place.
@@ -61,6 +59,7 @@ pub(crate) fn build(
         frame,
         tlb: cpu,
         bridge,
+        ordinary,
         state,
         vr: [None; 32],
         before: state,
@@ -70,12 +69,13 @@ pub(crate) fn build(
         branch: None,
         serialize: false,
         interlocked: false,
+        length_register: None,
     };
     e.tlb = e.get_cpu(types::I64, layout::TLB);
     e.base = e.get_cpu(types::I64, layout::RUN_BASE);
     let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
     let leaders = plan.items.iter().map(|i| i.leader.then(|| e.b.create_block())).collect();
-    let mut builder = Builder { e, plan, leaders, attention, chain, ordinary, interpret: None, closed: false };
+    let mut builder = Builder { e, plan, leaders, attention, chain, interpret: None, closed: false };
     builder.all()?;
     builder.e.b.seal_all_blocks();
     builder.e.b.finalize(isa.frontend_config());
@@ -229,9 +229,11 @@ impl Builder<'_, '_> {
             self.call();
             return Ok(());
         }
-        let op = item.record.operands.op();
+        let o = item.executed.as_ref().unwrap_or(&item.record.operands);
+        e.length_register = item.executed.and_then(|target| e.executes(&item.record.operands, &target));
+        let op = o.op();
         let f = semantics::simple::<Emit<'_>>(op).ok_or_else(|| format!("{} has no emitter", op.mnemonic()))?;
-        if f(e, &item.record.operands).is_err() {
+        if f(e, o).is_err() {
             let exit = e.exit_here();
             e.b.ins().jump(exit, &[]);
             self.closed = true;
@@ -254,11 +256,7 @@ impl Builder<'_, '_> {
         e.park_cc();
         let index = e.constant(types::I64, e.place.index as u64);
         // No value of the guest is in a register: an ordinary call is the cheapest.
-        let at = offset_of!(Frame, thunks) + CALL * size_of::<crate::frame::Thunk>();
-        let thunk = e.get(types::I64, e.frame, at);
-        let arguments = [e.cpu, e.frame, index, index];
-        let call = e.b.ins().call_indirect(self.ordinary, thunk, &arguments);
-        let ended = e.b.inst_results(call)[0];
+        let ended = e.call_ordinary(CALL, index, index);
         let (out, next) = (e.b.create_block(), e.b.create_block());
         e.b.set_cold_block(out);
         e.b.ins().brif(ended, out, &[], next, &[]);

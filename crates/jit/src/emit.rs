@@ -107,7 +107,10 @@ pub(crate) struct Emit<'a> {
     pub(crate) frame: Value,
     /// The operand space's TLB entries.
     pub(crate) tlb: Value,
+    /// Convention of bridges.
     pub(crate) bridge: SigRef,
+    /// Convention of Rust's functions.
+    pub(crate) ordinary: SigRef,
     pub(crate) state: State,
     /// What is known of each vector register, or of its leftmost bits. The CPU has it too.
     pub(crate) vr: [Option<Value>; 32],
@@ -122,6 +125,8 @@ pub(crate) struct Emit<'a> {
     pub(crate) serialize: bool,
     /// The current instruction has updated storage by an atomic operation.
     pub(crate) interlocked: bool,
+    /// The current instruction is executed by another, and its length code is that or the rightmost byte of this register.
+    pub(crate) length_register: Option<u8>,
 }
 
 /// The type of `T`'s values.
@@ -165,16 +170,27 @@ impl Emit<'_> {
         }
     }
 
+    /// A value as another one and a constant added to it, when it was made so.
+    fn sum(&self, v: Value) -> Option<(Value, u64)> {
+        let inst = self.b.func.dfg.value_def(v).inst()?;
+        let InstructionData::Binary { opcode: Opcode::Iadd, args: [base, constant] } = self.b.func.dfg.insts[inst]
+        else {
+            return None;
+        };
+        Some((base, self.as_constant(constant)?))
+    }
+
+    /// Whether both are certain to be the same sum.
+    pub(crate) fn is_same_sum(&self, a: Value, b: Value) -> bool {
+        a == b || self.sum(a).is_some_and(|a| self.sum(b) == Some(a))
+    }
+
     /// A doubleword plus a constant; constants added before are added up, so that an address is a base and one displacement.
     pub(crate) fn add_constant(&mut self, v: Value, n: i64) -> Value {
         if n == 0 {
             return v;
         }
-        if let Some(inst) = self.b.func.dfg.value_def(v).inst()
-            && let InstructionData::Binary { opcode: Opcode::Iadd, args: [base, constant] } =
-                self.b.func.dfg.insts[inst]
-            && let Some(before) = self.as_constant(constant)
-        {
+        if let Some((base, before)) = self.sum(v) {
             return self.b.ins().iadd_imm_s(base, n.wrapping_add(before as i64));
         }
         self.b.ins().iadd_imm_s(v, n)
@@ -205,6 +221,15 @@ impl Emit<'_> {
 
     pub(crate) fn put_frame(&mut self, v: Value, offset: usize) {
         self.put(v, self.frame, offset);
+    }
+
+    /// Calls a thunk without a bridge: less work where it is the usual way, but all of the code's values have to be kept
+    /// elsewhere meanwhile.
+    pub(crate) fn call_ordinary(&mut self, number: usize, a: Value, b: Value) -> Value {
+        let at = offset_of!(Frame, thunks) + number * size_of::<frame::Thunk>();
+        let thunk = self.get(types::I64, self.frame, at);
+        let call = self.b.ins().call_indirect(self.ordinary, thunk, &[self.cpu, self.frame, a, b]);
+        self.b.inst_results(call)[0]
     }
 
     /// Calls a thunk.

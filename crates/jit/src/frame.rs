@@ -256,9 +256,12 @@ extern "C" fn divide(_: &mut Cpu, frame: &mut Frame, high: u64, low: u64) -> u64
 const STORAGE_OPS: [StorageOp; 6] =
     [StorageOp::Move, StorageOp::Clear, StorageOp::Compare, StorageOp::And, StorageOp::Or, StorageOp::Xor];
 
+/// Where the length code is in what [`storage`] gets.
+pub(crate) const LENGTH_CODE: u32 = 8;
+
 /// An operation on two storage operands as [`storage`] gets it.
 pub(crate) fn storage_operands(op: StorageOp, length: u64, first_ar: u8, second_ar: u8) -> u64 {
-    op as u64 | (length - 1) << 8 | u64::from(first_ar) << 16 | u64::from(second_ar) << 24
+    op as u64 | (length - 1) << LENGTH_CODE | u64::from(first_ar) << 16 | u64::from(second_ar) << 24
 }
 
 /// Does with two storage operands what the frame says: the condition code plus one. 0: it is left to the interpreter.
@@ -269,9 +272,7 @@ extern "C" fn storage(cpu: &mut Cpu, frame: &mut Frame, first: u64, second: u64)
     if op != StorageOp::Compare {
         // As in `probe`: what would drop decoded code is left to the interpreter.
         let stores = cpu.statistics.code_stores;
-        let possible = cpu
-            .probe(AddressSpace::Logical(second.ar), second.address, length, Access::Fetch)
-            .and_then(|()| cpu.probe(AddressSpace::Logical(first.ar), first.address, length, Access::Store));
+        let possible = cpu.probe(AddressSpace::Logical(first.ar), first.address, length, Access::Store);
         if possible.is_err() || stores != cpu.statistics.code_stores {
             return failed(cpu);
         }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use softsie_cpu::{Cpu, Decoded, Model};
 use softsie_exec::{DISPATCH, semantics};
-use softsie_isa::{Operands, decode, extract, instruction_length};
+use softsie_isa::{Op, Operands, decode, extract, instruction_length};
 
 use crate::heat::WAITING;
 use crate::mode::Mode;
 use crate::registers::Set;
-use crate::survey::Survey;
+use crate::survey::{Survey, relative_target};
 use crate::translator::Options;
 
 pub(crate) const PAGE: usize = 4096;
@@ -88,6 +88,8 @@ pub(crate) struct Item {
     pub(crate) record: Decoded,
     /// In the page.
     pub(crate) offset: i64,
+    /// The instruction that an EXECUTE or EXECUTE RELATIVE LONG executes, when code is emitted for that.
+    pub(crate) executed: Option<Operands>,
     pub(crate) survey: Survey,
     /// Code is emitted for it; else its handler is called.
     pub(crate) emits: bool,
@@ -127,6 +129,7 @@ impl Plan {
     /// warm places of the page, nearer ones first. A region without instructions means that there is nothing to compile.
     pub(crate) fn new(source: &Source, limit: usize) -> Plan {
         let mut found = BTreeMap::new();
+        let mut known = KnownAddresses::default();
         let mut starts = VecDeque::from([i64::from(source.offset)]);
         while let Some(start) = starts.pop_front() {
             let mut offset = start;
@@ -134,7 +137,8 @@ impl Plan {
                 if source.entries.has(offset) && !found.is_empty() {
                     break;
                 }
-                let Some(item) = Item::new(source, offset) else { break };
+                let Some(item) = Item::new(source, offset, &known) else { break };
+                known.note(&item.record.operands);
                 let ends = item.survey.ends || (DISPATCH.ends_run)(&item.record.operands);
                 let next = item.next();
                 // A called function is shared by its callers.
@@ -171,8 +175,13 @@ impl Plan {
     /// The pieces of the page that the region was made from: where they start and end.
     pub(crate) fn text(&self) -> Vec<(usize, usize)> {
         let mut pieces: Vec<(usize, usize)> = Vec::new();
-        for i in &self.items {
-            let (start, end) = (i.offset as usize, i.next() as usize);
+        let own = self.items.iter().map(|i| (i.offset as usize, i.next() as usize));
+        let executed = self.items.iter().filter_map(|i| i.executed);
+        let executed =
+            executed.map(|o| (usize::from(o.page_offset()), usize::from(o.page_offset()) + usize::from(o.length())));
+        let mut all: Vec<(usize, usize)> = own.chain(executed).collect();
+        all.sort_unstable();
+        for (start, end) in all {
             match pieces.last_mut() {
                 Some(last) if last.1 >= start => last.1 = end.max(last.1),
                 _ => pieces.push((start, end)),
@@ -221,9 +230,38 @@ impl Plan {
     }
 }
 
+/// What LOAD ADDRESS RELATIVE LONG has last put into each register, as offsets in the page. Other instructions may have
+/// changed it since: it is for guesses.
+#[derive(Default)]
+struct KnownAddresses([Option<i64>; 16]);
+
+impl KnownAddresses {
+    fn note(&mut self, o: &Operands) {
+        if o.op() == Op::LARL {
+            self.0[usize::from(o.r1() & 15)] = Some(relative_target(o));
+        }
+    }
+}
+
+/// The instruction that `o` executes, when it is in the same page and one of those that the emitter has with a length that a
+/// register gives. For EXECUTE a guess, which code has to check.
+fn executed(source: &Source, o: &Operands, known: &KnownAddresses) -> Option<Operands> {
+    let offset = match o.op() {
+        Op::EXRL => relative_target(o),
+        Op::EX if o.x2() == 0 => known.0[usize::from(o.b2() & 15)].filter(|_| o.b2() != 0)? + i64::from(o.d2()),
+        _ => return None,
+    };
+    let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
+    let mut text = [0; 8];
+    text[..6].copy_from_slice(source.page.get(at..at + 6)?);
+    let text = u64::from_be_bytes(text);
+    let op = decode(text).filter(|op| matches!(op, Op::MVC | Op::CLC | Op::XC | Op::NC | Op::OC))?;
+    Some(extract(op, text, at as u16))
+}
+
 impl Item {
     /// The instruction at `offset`; `None` when it is none, is not all in the page, or is certain to raise an exception.
-    fn new(source: &Source, offset: i64) -> Option<Item> {
+    fn new(source: &Source, offset: i64, known: &KnownAddresses) -> Option<Item> {
         let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
         let length = usize::from(instruction_length(*source.page.get(at)?));
         let mut text = [0; 8];
@@ -235,14 +273,20 @@ impl Item {
         let enhanced = source.model.facilities.has(VECTOR_ENHANCEMENTS_1);
         let mut survey = Survey::new(source.mode, enhanced);
         let mut emits = false;
-        if let Some(f) = semantics::simple::<Survey>(op) {
-            f(&mut survey, &operands).ok()?;
+        let executed = executed(source, &operands, known);
+        let emitted = executed.unwrap_or(operands);
+        if let Some(f) = semantics::simple::<Survey>(emitted.op()) {
+            f(&mut survey, &emitted).ok()?;
             emits = !survey.declined;
+        }
+        if executed.is_some() {
+            survey.executes(&operands);
         }
         if !emits {
             survey = Survey::new(source.mode, enhanced);
         }
-        Some(Item { record, offset, survey, emits, leader: false, dirty: Set::default() })
+        let executed = executed.filter(|_| emits);
+        Some(Item { record, offset, executed, survey, emits, leader: false, dirty: Set::default() })
     }
 
     /// Offset of the next sequential instruction.

@@ -6,7 +6,7 @@ use softsie_cpu::{Exit, Handler, ProgramCode, Scalar};
 use softsie_exec::{
     Bfp, BfpOp, Ea, Machine, Modifiers, StorageOp, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
 };
-use softsie_isa::Operands;
+use softsie_isa::{Op, Operands};
 
 use crate::float::{host_computes, rounds, rounds_in_format, rounds_to_integer, vector_sets_cc, vector_type};
 use crate::mode::Mode;
@@ -66,6 +66,14 @@ impl Survey {
         }
         // Pairs are asked for one by one.
         self.declined |= T::BITS > 64;
+    }
+
+    /// The instruction surveyed is the target of `o`, an EXECUTE.
+    pub(crate) fn executes(&mut self, o: &Operands) {
+        self.register::<u32>(o.r1());
+        if o.op() == Op::EX {
+            self.register::<u64>(o.b2());
+        }
     }
 
     /// An exit gives the instruction to the interpreter, which does all of it again. That is right as long as it has not

@@ -1,5 +1,5 @@
-//! Instructions on two storage operands of constant length: in line while they are short and each lies in one page, else by
-//! a thunk that needs no state written back. Source: Principles of Operation, chapter 7: MOVE, COMPARE LOGICAL, AND, OR,
+//! Instructions on two storage operands: in line while their length is constant and short and each lies in one page, else
+//! by a thunk that needs no state written back. Source: Principles of Operation, chapter 7: MOVE, COMPARE LOGICAL, AND, OR,
 //! EXCLUSIVE OR (character forms).
 
 use std::mem::offset_of;
@@ -7,7 +7,8 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, types};
 use softsie_cpu::layout;
-use softsie_exec::{Ea, StorageOp};
+use softsie_exec::{Ea, Machine, StorageOp};
+use softsie_isa::{Op, Operands};
 
 use crate::cc::Kind;
 use crate::emit::{Emit, Val};
@@ -40,6 +41,22 @@ fn parts(length: u64, widest: u64) -> (Type, Vec<usize>) {
 }
 
 impl Emit<'_> {
+    /// Begins the code of `target`, which the current instruction `o` executes: the register that its length depends on.
+    pub(crate) fn executes(&mut self, o: &Operands, target: &Operands) -> Option<u8> {
+        if o.op() == Op::EX {
+            // The plan has guessed what it executes.
+            let target = self.address_of(i64::from(target.page_offset()));
+            let base = self.full(o.b2());
+            let address = self.add_constant(base, i64::from(o.d2()));
+            let address = self.wrap(Val::new(address)).value;
+            if !self.is_same_sum(address, target) {
+                let other = self.b.ins().icmp(IntCC::NotEqual, address, target);
+                self.exit_if_not_zero(other);
+            }
+        }
+        Some(o.r1()).filter(|r| *r != 0)
+    }
+
     /// Does `op` with two operands of `length` bytes and sets the condition code.
     pub(crate) fn emit_storage(&mut self, op: StorageOp, first: Ea<Val<u64>>, second: Ea<Val<u64>>, length: u64) {
         let results = match op {
@@ -49,7 +66,8 @@ impl Emit<'_> {
         };
         let done = self.b.create_block();
         let parameters: Vec<Value> = (0..results).map(|_| self.b.append_block_param(done, types::I64)).collect();
-        if length <= limit(op) {
+        let in_line = length <= limit(op) && self.length_register.is_none();
+        if in_line {
             let cold = self.b.create_block();
             self.b.set_cold_block(cold);
             let found = self.in_line(op, first, second, length, cold);
@@ -57,11 +75,23 @@ impl Emit<'_> {
             self.b.ins().jump(done, &arguments);
             self.b.switch_to_block(cold);
         }
-        let what = self.constant(types::I64, frame::storage_operands(op, length, first.ar, second.ar));
+        let mut what = self.constant(types::I64, frame::storage_operands(op, length, first.ar, second.ar));
+        if let Some(r) = self.length_register {
+            let r = self.low(r);
+            let byte = self.b.ins().ireduce(types::I8, r);
+            let code = self.b.ins().uextend(types::I64, byte);
+            let code = self.b.ins().ishl_imm_u(code, i64::from(frame::LENGTH_CODE));
+            what = self.b.ins().bor(what, code);
+        }
         self.put_frame(what, offset_of!(Frame, value));
-        let result = self.call_thunk(frame::STORAGE, first.address.value, second.address.value);
+        let (first, second) = (first.address.value, second.address.value);
+        let result = if in_line {
+            self.call_thunk(frame::STORAGE, first, second)
+        } else {
+            self.call_ordinary(frame::STORAGE, first, second)
+        };
         let succeeded = self.b.create_block();
-        if length <= limit(op) {
+        if in_line {
             self.b.set_cold_block(succeeded);
         }
         let exit = self.exit_here();
