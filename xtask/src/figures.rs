@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::{Figures, Runner, Workload};
+use crate::bench::{Figures, Heading, Runner, Workload};
 
 /// Under what conditions it was measured.
 pub struct Setting<'a> {
+    pub heading: &'a Heading,
     pub qemu: &'a str,
     pub runs: u32,
     pub host: &'a str,
@@ -41,18 +42,16 @@ fn cell(value: Option<f64>, digits: usize) -> String {
 
 /// The table.
 pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> String {
+    let heading = setting.heading;
     let mut text = String::new();
     // A string grows without error.
     let _ = write!(
         text,
-        "# softsie and QEMU's translator\n\n\
-         Written by `cargo xtask bench`. Seconds, the best of {} in turn; the same kernel, the same programs \
-         (benches/guest, compiled for z13 by `-O2`), each result compared with that of the same C on the host.\n\
-         Peer: {}. Host: {}.\n\n\
-         ![Times as long as on the host](workloads.svg)\n\n\
+        "# {}\n\nWritten by `{}`. Seconds, the best of {} in turn; {}.\nPeer: {}. Host: {}.\n\n\
+         ![Times as long as on the host]({}.svg)\n\n\
          | workload | | softsie s | QEMU s | native s | QEMU / softsie | softsie / native |\n\
          |---|---|---|---|---|---|---|\n",
-        setting.runs, setting.qemu, setting.host
+        heading.title, heading.command, setting.runs, heading.what, setting.qemu, setting.host, heading.file
     );
     for workload in workloads {
         let of = |runner| figures.of(runner, &workload.name);
@@ -102,7 +101,7 @@ pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> St
 }
 
 /// A chart with two bars for each workload: times as long as the host, on a logarithmic scale.
-pub fn chart(workloads: &[Workload], figures: &Figures) -> String {
+pub fn chart(workloads: &[Workload], figures: &Figures, native: &str) -> String {
     const ROW: f64 = 26.0;
     const LEFT: f64 = 130.0;
     const WIDTH: f64 = 640.0;
@@ -125,7 +124,7 @@ pub fn chart(workloads: &[Workload], figures: &Figures) -> String {
         text,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"860\" height=\"{:.0}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"{LEFT}\" y=\"16\" font-size=\"13\">Times as long as the same C on the host (logarithmic)</text>\n\
+         <text x=\"{LEFT}\" y=\"16\" font-size=\"13\">Times as long as {native} (logarithmic)</text>\n\
          <rect x=\"{LEFT}\" y=\"22\" width=\"10\" height=\"10\" fill=\"#0b6e99\"/><text x=\"144\" y=\"31\">softsie</text>\n\
          <rect x=\"200\" y=\"22\" width=\"10\" height=\"10\" fill=\"#d98c3f\"/><text x=\"214\" y=\"31\">QEMU, TCG</text>\n\
          <text x=\"780\" y=\"31\">QEMU / softsie</text>\n",

@@ -16,6 +16,7 @@ mod litmus;
 mod memory;
 mod mirror;
 mod oracles;
+mod programs;
 mod progress;
 mod rootfs;
 mod soak;
