@@ -200,7 +200,9 @@ impl Cpu {
             next = Some(u64::try_from((lead + 1).max(0)).unwrap_or(u64::MAX));
         }
         if self.cr0().contains(crate::Cr0::CPU_TIMER) {
-            let left = if self.cpu_timer_pending() { 0 } else { self.cpu_timer() + 1 };
+            // Read once: it goes on counting down.
+            let timer = self.cpu_timer();
+            let left = if (timer as i64) < 0 { 0 } else { timer + 1 };
             next = Some(next.map_or(left, |n| n.min(left)));
         }
         // Far deadlines are looked at again before the arithmetic of the host's clock could overflow.

@@ -16,11 +16,21 @@ impl Cpu {
         self.slots.page(absolute).map(|p| p.state.key()).ok_or(Exit::Program(ProgramCode::ADDRESSING))
     }
 
+    /// The storage key of the page at `absolute`, for the guest to see.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn inspect_storage_key(&self, absolute: u64) -> Result<StorageKey, Exit> {
+        self.storage.use_keys();
+        self.storage_key(absolute)
+    }
+
     /// Replaces the storage key of the page at `absolute`; when this returns no CPU uses the old one. Returns the old one.
     ///
     /// # Errors
     /// Addressing exception.
     pub fn set_storage_key(&mut self, absolute: u64, key: StorageKey) -> Result<StorageKey, Exit> {
+        self.storage.use_keys();
         let page = self.slots.page(absolute).ok_or(Exit::Program(ProgramCode::ADDRESSING))?;
         // The key that is replaced decides, not one looked at before: another CPU may just have recorded a change, and go
         // on storing by a translation that need not record it again.
@@ -36,6 +46,7 @@ impl Cpu {
     /// # Errors
     /// Addressing exception.
     pub fn reset_reference(&mut self, absolute: u64) -> Result<StorageKey, Exit> {
+        self.storage.use_keys();
         let page = self.slots.page(absolute).ok_or(Exit::Program(ProgramCode::ADDRESSING))?;
         let before = page.state.clear_key(StorageKey::REFERENCE);
         if before.0 & StorageKey::REFERENCE != 0 {

@@ -36,4 +36,4 @@ pub use compiler::{Error, Optimization, host_features};
 pub use engine::{Counters, Engine};
 pub use perf_map::enable as enable_perf_map;
 pub use region::Style;
-pub use translator::{Listing, Options, Translated, Translator};
+pub use translator::{Listing, Options, Translated, Translator, without_signals};

@@ -435,7 +435,7 @@ fn thread_time() -> Duration {
 }
 
 /// Runs `f` with all signals blocked, so that a thread it starts never runs the client's handlers.
-fn without_signals<T>(f: impl FnOnce() -> T) -> T {
+pub fn without_signals<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: both sets are valid for the calls, which change this thread's mask only; the old mask is put back.
     unsafe {
         let (mut all, mut old) = (std::mem::zeroed::<libc::sigset_t>(), std::mem::zeroed::<libc::sigset_t>());

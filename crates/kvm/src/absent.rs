@@ -8,46 +8,6 @@ use crate::vm::Vm;
 use crate::{Errno, Result};
 
 impl Vm {
-    /// KVM_GET_DIRTY_LOG: no slot has a log yet.
-    pub fn get_dirty_log(&self, log: &kvm_dirty_log) -> Result<()> {
-        if log.slot >= KVM_USER_MEM_SLOTS { Err(Errno::EINVAL) } else { Err(Errno::ENOENT) }
-    }
-
-    /// KVM_IRQFD.
-    pub fn irqfd(&self, _irqfd: &kvm_irqfd) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_IOEVENTFD.
-    pub fn ioeventfd(&self, _ioeventfd: &kvm_ioeventfd) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_SET_GSI_ROUTING.
-    pub fn set_gsi_routing(&self, _entries: &[kvm_irq_routing_entry]) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_S390_GET_SKEYS.
-    pub fn s390_get_skeys(&self, _skeys: &kvm_s390_skeys) -> Result<u32> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_S390_SET_SKEYS.
-    pub fn s390_set_skeys(&self, _skeys: &kvm_s390_skeys) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_S390_GET_CMMA_BITS: CMMA cannot be enabled.
-    pub fn s390_get_cmma_bits(&self, _log: &mut kvm_s390_cmma_log) -> Result<()> {
-        Err(Errno::ENXIO)
-    }
-
-    /// KVM_S390_SET_CMMA_BITS: CMMA cannot be enabled.
-    pub fn s390_set_cmma_bits(&self, _log: &kvm_s390_cmma_log) -> Result<()> {
-        Err(Errno::ENXIO)
-    }
-
     /// KVM_S390_PV_COMMAND: there is no ultravisor. The client takes control of CPU states all the same.
     pub fn s390_pv_command(&self) -> Result<()> {
         self.give_cpu_state_to_user();
@@ -100,16 +60,6 @@ impl Vcpu {
     /// KVM_SET_GUEST_DEBUG: without guest-PER enhancement, only switching off is possible.
     pub fn set_guest_debug(&self, debug: &kvm_guest_debug) -> Result<()> {
         if debug.control == 0 { Ok(()) } else { Err(Errno::EINVAL) }
-    }
-
-    /// KVM_S390_SET_IRQ_STATE.
-    pub fn s390_set_irq_state(&self, _state: &kvm_s390_irq_state) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
-    /// KVM_S390_GET_IRQ_STATE.
-    pub fn s390_get_irq_state(&self, _state: &kvm_s390_irq_state) -> Result<u32> {
-        Err(Errno::ENOTTY)
     }
 
     /// KVM_S390_PV_CPU_COMMAND: there is no ultravisor.

@@ -9,11 +9,14 @@ use crate::model::{CpuModel, host_subfunctions};
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
+/// The facility of CPU topology.
+const TOPOLOGY: u16 = 11;
+
 impl Vm {
     /// KVM_HAS_DEVICE_ATTR.
     pub fn has_device_attr(&self, attr: &kvm_device_attr) -> Result<()> {
         let known = match attr.group {
-            KVM_S390_VM_MEM_CTRL => attr.attr == KVM_S390_VM_MEM_LIMIT_SIZE,
+            KVM_S390_VM_MEM_CTRL => attr.attr <= KVM_S390_VM_MEM_LIMIT_SIZE,
             KVM_S390_VM_TOD => matches!(attr.attr, KVM_S390_VM_TOD_LOW | KVM_S390_VM_TOD_HIGH),
             KVM_S390_VM_CRYPTO => matches!(
                 attr.attr,
@@ -23,6 +26,8 @@ impl Vm {
                     | KVM_S390_VM_CRYPTO_DISABLE_DEA_KW
             ),
             KVM_S390_VM_CPU_MODEL => attr.attr <= KVM_S390_VM_CPU_MACHINE_SUBFUNC,
+            KVM_S390_VM_MIGRATION => true,
+            KVM_S390_VM_CPU_TOPOLOGY => self.has_facility(TOPOLOGY),
             _ => false,
         };
         if known { Ok(()) } else { Err(Errno::ENXIO) }
@@ -33,6 +38,11 @@ impl Vm {
         let addr = attr.addr;
         match (attr.group, attr.attr) {
             (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_LIMIT_SIZE) => self.set_memory_limit(memory.read(addr)?),
+            (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_ENABLE_CMMA) => self.change_model(|_| {
+                self.cmma.lock().enable();
+                Ok(())
+            }),
+            (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_CLR_CMMA) => self.cmma.lock().clear(),
             (KVM_S390_VM_TOD, _) if attr.flags != 0 => Err(Errno::EINVAL),
             (KVM_S390_VM_TOD, KVM_S390_VM_TOD_LOW) => {
                 self.set_tod(0, memory.read(addr)?);
@@ -72,6 +82,18 @@ impl Vm {
                     Ok(())
                 })
             }
+            (KVM_S390_VM_MIGRATION, KVM_S390_VM_MIGRATION_START) => {
+                let slots = self.slots.lock();
+                self.cmma.lock().start_migration(|slot| slots.is_logged(slot))
+            }
+            (KVM_S390_VM_MIGRATION, KVM_S390_VM_MIGRATION_STOP) => {
+                self.cmma.lock().stop_migration();
+                Ok(())
+            }
+            (KVM_S390_VM_CPU_TOPOLOGY, report) if self.has_facility(TOPOLOGY) => {
+                self.topology_changed.store(report != 0, Ordering::Relaxed);
+                Ok(())
+            }
             _ => Err(Errno::ENXIO),
         }
     }
@@ -98,7 +120,12 @@ impl Vm {
                 memory.write(addr, &self.model.read().subfunctions())
             }
             (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE_SUBFUNC) => memory.write(addr, &host_subfunctions()),
-            (KVM_S390_VM_MIGRATION, KVM_S390_VM_MIGRATION_STATUS) => memory.write(addr, &0u64),
+            (KVM_S390_VM_MIGRATION, KVM_S390_VM_MIGRATION_STATUS) => {
+                memory.write(addr, &u64::from(self.cmma.lock().is_migrating()))
+            }
+            (KVM_S390_VM_CPU_TOPOLOGY, _) if self.has_facility(TOPOLOGY) => {
+                memory.write(addr, &u8::from(self.topology_changed.load(Ordering::Relaxed)))
+            }
             _ => Err(Errno::ENXIO),
         }
     }

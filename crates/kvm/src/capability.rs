@@ -26,6 +26,18 @@ pub(crate) fn check(cap: u32, host: &FacilityList) -> i32 {
         | KVM_CAP_ENABLE_CAP_VM
         | KVM_CAP_VM_ATTRIBUTES
         | KVM_CAP_CHECK_EXTENSION_VM
+        | KVM_CAP_IRQFD
+        | KVM_CAP_IRQFD_RESAMPLE
+        | KVM_CAP_IOEVENTFD
+        | KVM_CAP_IOEVENTFD_ANY_LENGTH
+        | KVM_CAP_DEVICE_CTRL
+        | KVM_CAP_S390_IRQCHIP
+        | KVM_CAP_S390_SKEYS
+        | KVM_CAP_S390_IRQ_STATE
+        | KVM_CAP_S390_AIS
+        | KVM_CAP_S390_AIS_MIGRATION
+        | KVM_CAP_S390_CMMA_MIGRATION
+        | KVM_CAP_USER_MEMORY2
         | KVM_CAP_S390_USER_SIGP
         | KVM_CAP_S390_USER_STSI
         | KVM_CAP_S390_INJECT_IRQ
@@ -45,6 +57,10 @@ pub(crate) fn check(cap: u32, host: &FacilityList) -> i32 {
         KVM_CAP_S390_COW => 16,
         KVM_CAP_S390_MEM_OP => MEM_OP_MAX as i32,
         KVM_CAP_S390_VECTOR_REGISTERS => i32::from(host.has(129)),
+        KVM_CAP_IRQ_ROUTING => KVM_MAX_IRQ_ROUTES as i32,
+        KVM_CAP_S390_RI => i32::from(host.has(64)),
+        KVM_CAP_S390_GS => i32::from(host.has(133)),
+        KVM_CAP_S390_CPU_TOPOLOGY => i32::from(host.has(11)),
         KVM_CAP_S390_BPB => i32::from(host.has(82)),
         _ => 0,
     }

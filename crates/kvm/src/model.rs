@@ -15,8 +15,8 @@ const HOST_CPU_ID: u64 = 0xff00_5157_8561_8000;
 /// instructions of their own are listed when what they promise holds here. It does not for 38, 47 and 54
 /// (COMPRESSION CALL), 59, and 149 (MOVE PAGE sets no keys).
 const CANDIDATES: &[u16] = &[
-    0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34, 35,
-    36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134,
+    0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34,
+    35, 36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134,
     135, 138, 145, 146, 148, 150, 151, 152, 155,
 ];
 
@@ -74,9 +74,12 @@ const EXECUTED_UNANNOUNCED: [u16; 1] = [37];
 /// Facilities that KVM_CAP_S390_VECTOR_REGISTERS turns on, as far as the CPU has them.
 const VECTOR: [u16; 6] = [129, 134, 135, 148, 152, 192];
 
+/// Adapter-interruption suppression.
+const SUPPRESSION: u16 = 72;
+
 /// Facilities that are off until the client enables their capability: runtime instrumentation, AIS, guarded storage,
 /// topology.
-const BY_CAPABILITY: [u16; 4] = [64, 72, 133, 11];
+const BY_CAPABILITY: [u16; 4] = [64, SUPPRESSION, 133, 11];
 
 /// CPU features of the interface that the host offers its guests: enhanced suppression on protection.
 const MACHINE_FEATURES: [u16; 1] = [0];
@@ -130,6 +133,13 @@ impl CpuModel {
                 self.list.set(facility, true);
             }
         }
+        Ok(())
+    }
+
+    /// Turns on adapter-interruption suppression, which is no part of the CPU.
+    pub(crate) fn enable_suppression(&mut self) -> Result<()> {
+        self.mask.set(SUPPRESSION, true);
+        self.list.set(SUPPRESSION, true);
         Ok(())
     }
 

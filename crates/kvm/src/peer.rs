@@ -4,13 +4,14 @@
 use core::time::Duration;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use softsie_cpu::PswMask;
 use softsie_sie::{CpuFlags, InterceptionControls, Kicker, StateDescription, lctl};
 
 use crate::interrupt::{Floating, Local, LocalIrq, Pending, enabled, time_to_timer, timers_pending};
 use crate::page::RunPage;
 use crate::statistics::Statistics;
+use crate::wake::{Look, Wake};
 use crate::{Errno, Result};
 
 /// Pfault handshake token that means "none".
@@ -36,18 +37,24 @@ pub(crate) struct Peer {
     pub(crate) statistics: Statistics,
     /// The model has the clock-comparator sign control.
     pub(crate) comparator_sign: bool,
-    /// The vCPU sleeps in an enabled wait.
+    /// The vCPU sleeps in an enabled wait, and its masks can be looked at.
     waiting: AtomicBool,
     /// The check-stop state: only a reset ends it.
     check_stopped: AtomicBool,
     exit_requested: AtomicBool,
-    wake: Condvar,
+    wake: Wake,
     kicker: Kicker,
 }
 
 impl Peer {
-    pub(crate) fn new(id: u16, sd: StateDescription, page: RunPage, kicker: Kicker, comparator_sign: bool) -> Self {
-        Self {
+    pub(crate) fn new(
+        id: u16,
+        sd: StateDescription,
+        page: RunPage,
+        kicker: Kicker,
+        comparator_sign: bool,
+    ) -> Result<Self> {
+        Ok(Self {
             id,
             sd,
             page,
@@ -59,9 +66,9 @@ impl Peer {
             waiting: AtomicBool::new(false),
             check_stopped: AtomicBool::new(false),
             exit_requested: AtomicBool::new(false),
-            wake: Condvar::new(),
+            wake: Wake::new()?,
             kicker,
-        }
+        })
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -85,10 +92,7 @@ impl Peer {
     /// Sleeps in the check-stop state until the client wants the vCPU back.
     pub(crate) fn sleep_check_stopped(&self) {
         self.sd.clear_cpu_flags(CpuFlags::RUNNING);
-        let mut local = self.local.lock();
-        while !self.exit_request_pending() {
-            self.wake.wait(&mut local);
-        }
+        self.wake.sleep(|| if self.exit_request_pending() { Look::Awake } else { Look::Sleep(None) });
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
@@ -118,9 +122,7 @@ impl Peer {
     /// Makes the vCPU look at its interrupts and requests, whether it sleeps or executes.
     pub(crate) fn look_up(&self) {
         self.kicker.kick();
-        // The lock makes sure that a CPU about to sleep either has seen what changed or hears this.
-        let _sleeping_or_not = self.local.lock();
-        self.wake.notify_all();
+        self.wake.notify();
     }
 
     /// Makes an interrupt pending. The sender's existence is the caller's to check.
@@ -131,9 +133,8 @@ impl Peer {
                 return Err(Errno::EBUSY);
             }
             local.add(irq)?;
-            self.wake.notify_all();
         }
-        self.kicker.kick();
+        self.look_up();
         Ok(())
     }
 
@@ -192,21 +193,20 @@ impl Peer {
     /// Sleeps until an interrupt can be delivered, a stop is pending or the client wants the vCPU back. `since` is the host
     /// TOD up to which the CPU timer has been stepped.
     pub(crate) fn sleep(&self, floating: &Floating, since: u64) {
-        let mut local = self.local.lock();
         self.waiting.store(true, Ordering::SeqCst);
-        loop {
-            let runnable = local.pending.contains(Pending::STOP) || !self.deliverable(&local, floating).is_empty();
+        self.wake.sleep(|| {
+            let runnable = {
+                let local = self.local.lock();
+                local.pending.contains(Pending::STOP) || !self.deliverable(&local, floating).is_empty()
+            };
             if runnable || self.exit_request_pending() {
-                break;
+                return Look::Awake;
             }
             match time_to_timer(&self.sd, self.comparator_sign, since) {
-                Some(Duration::ZERO) => break,
-                Some(left) => {
-                    self.wake.wait_for(&mut local, left);
-                }
-                None => self.wake.wait(&mut local),
+                Some(Duration::ZERO) => Look::Awake,
+                left => Look::Sleep(left),
             }
-        }
+        });
         self.waiting.store(false, Ordering::SeqCst);
     }
 }

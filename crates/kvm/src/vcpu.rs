@@ -77,7 +77,7 @@ impl Vcpu {
         }
         page.set_valid(valid);
         let kicker = sie.kicker();
-        let peer = Arc::new(Peer::new(id, sd, page, kicker, model.has(139)));
+        let peer = Arc::new(Peer::new(id, sd, page, kicker, model.has(139))?);
         let vcpu = Self { vm, peer, sie: Mutex::new(sie) };
         vcpu.with_running(|running| running.initial_reset());
         Ok(vcpu)
@@ -134,7 +134,8 @@ impl Vcpu {
     }
 
     /// Makes a running or waiting [`Vcpu::run`] return EINTR soon, or the next one at once; from any thread. In process this
-    /// is what a signal is to a client of the kernel.
+    /// is what a signal is to a client of the kernel. Takes no lock and allocates nothing, so that a signal handler may call
+    /// it.
     pub fn kick(&self) {
         self.peer.request_exit();
     }

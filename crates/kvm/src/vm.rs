@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use softsie_cpu::{Cluster, EXTENDED_TOD_MASK, FacilityList, Request, TimerService, TodClock};
 use softsie_mem::Storage;
-use softsie_sie::{CpuFlags, InterceptionControls, Translated, Translation, Translator};
+use softsie_sie::{CpuFlags, InterceptionControls, Translated, Translation, Translator, without_signals};
 
 use crate::abi::*;
-use crate::interrupt::{Floating, FloatingIrq, LocalIrq, Pending};
+use crate::cmma::Cmma;
+use crate::event::{IoEvents, IrqEvents, Routes};
+use crate::interrupt::{Adapters, Floating, FloatingIrq, LocalIrq, Pending};
+use crate::memory::Slots;
 use crate::model::CpuModel;
 use crate::peer::Peer;
 use crate::{Errno, Result, Vcpu, capability};
@@ -23,16 +26,23 @@ pub struct Vm {
     pub(crate) timers: Arc<TimerService>,
     pub(crate) translator: Option<Arc<Translator>>,
     pub(crate) floating: Floating,
+    pub(crate) adapters: Adapters,
+    pub(crate) routes: Routes,
+    pub(crate) irq_events: IrqEvents,
+    pub(crate) io_events: IoEvents,
     pub(crate) model: RwLock<CpuModel>,
     cpus: RwLock<Vec<Arc<Peer>>>,
     /// Creation of vCPUs and changes of the model, one at a time.
     creation: Mutex<()>,
     /// Changes of memory slots, one at a time.
-    pub(crate) slots: Mutex<()>,
+    pub(crate) slots: Mutex<Slots>,
+    pub(crate) cmma: Mutex<Cmma>,
     /// Guest TOD clock minus host TOD clock.
     epoch: Mutex<Epoch>,
     /// The largest guest storage that the client set.
     pub(crate) memory_limit: AtomicU64,
+    /// The topology has changed since the guest last asked.
+    pub(crate) topology_changed: AtomicBool,
     user_cpu_state: AtomicBool,
     user_sigp: AtomicBool,
     user_stsi: AtomicBool,
@@ -65,15 +75,21 @@ impl Vm {
             host: host.clone(),
             storage: Arc::new(Storage::new()),
             cluster: Arc::new(Cluster::new()),
-            timers: Arc::new(TimerService::new()),
+            timers: Arc::new(without_signals(TimerService::new)),
             translator: translator.map(Arc::new),
             floating: Floating::default(),
+            adapters: Adapters::default(),
+            routes: Routes::default(),
+            irq_events: IrqEvents::default(),
+            io_events: IoEvents::default(),
             model: RwLock::new(CpuModel::new(host)),
             cpus: RwLock::default(),
             creation: Mutex::new(()),
-            slots: Mutex::new(()),
+            slots: Mutex::default(),
+            cmma: Mutex::default(),
             epoch: Mutex::default(),
             memory_limit: AtomicU64::new(KVM_S390_NO_MEM_LIMIT),
+            topology_changed: AtomicBool::new(false),
             user_cpu_state: AtomicBool::new(false),
             user_sigp: AtomicBool::new(false),
             user_stsi: AtomicBool::new(false),
@@ -101,6 +117,7 @@ impl Vm {
         }
         let vcpu = Vcpu::new(self.clone(), id)?;
         let mut cpus = self.cpus.write();
+        self.topology_changed.store(true, Ordering::Relaxed);
         cpus.push(vcpu.peer().clone());
         cpus.sort_by_key(|cpu| cpu.id);
         Ok(Arc::new(vcpu))
@@ -130,6 +147,7 @@ impl Vm {
             KVM_CAP_S390_VECTOR_REGISTERS => self.change_model(CpuModel::enable_vector)?,
             KVM_CAP_S390_RI => self.change_model(|model| model.enable(64))?,
             KVM_CAP_S390_GS => self.change_model(|model| model.enable(133))?,
+            KVM_CAP_S390_AIS => self.change_model(CpuModel::enable_suppression)?,
             KVM_CAP_S390_CPU_TOPOLOGY => self.change_model(|model| model.enable(11))?,
             KVM_CAP_HALT_POLL if cap.args[0] <= u64::from(u32::MAX) => {}
             _ => return Err(Errno::EINVAL),

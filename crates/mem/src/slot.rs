@@ -34,8 +34,9 @@ impl PageState {
         StorageKey(self.key.load(Ordering::Relaxed))
     }
 
-    /// Replaces the storage key and returns the key before.
+    /// Replaces the storage key and returns the key before. Who copies the page copies its key: it counts as changed.
     pub fn set_key(&self, key: StorageKey) -> StorageKey {
+        self.set_marks(PageMarks::DIRTY);
         StorageKey(self.key.swap(key.0, Ordering::SeqCst))
     }
 

@@ -3,6 +3,7 @@
 
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use thiserror::Error;
@@ -30,12 +31,26 @@ pub enum SlotError {
 #[derive(Debug, Default)]
 pub struct Storage {
     map: RwLock<Arc<SlotMap>>,
+    /// The guest looks at its storage keys, so that they are part of its state.
+    keys_used: AtomicBool,
 }
 
 impl Storage {
     /// Storage without any slot.
     pub fn new() -> Storage {
         Storage::default()
+    }
+
+    /// Whether the guest uses its storage keys.
+    pub fn are_keys_used(&self) -> bool {
+        self.keys_used.load(Ordering::Relaxed)
+    }
+
+    /// Says that the guest uses its storage keys; for good.
+    pub fn use_keys(&self) {
+        if !self.are_keys_used() {
+            self.keys_used.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The current slots. Pointers found through the result stay usable as long as it is kept and the client keeps its
@@ -88,7 +103,8 @@ impl Storage {
     /// # Errors
     /// [`Addressing`] with the first address outside storage; the buffer's content is then undefined.
     pub fn read(&self, absolute: u64, buffer: &mut [u8]) -> Result<(), Addressing> {
-        let map = self.map();
+        // No slot is removed as long as the lock is held.
+        let map = self.map.read();
         each_piece(&map, absolute, buffer.len(), |page, offset, at, length| {
             page.state.or_key(StorageKey::REFERENCE);
             // SAFETY: `each_piece` keeps `offset + length` within the page and `at + length` within the buffer. Guest CPUs
@@ -105,7 +121,7 @@ impl Storage {
     /// # Errors
     /// [`Addressing`] with the first address outside storage; nothing has been stored then.
     pub fn write(&self, absolute: u64, bytes: &[u8]) -> Result<(), Addressing> {
-        let map = self.map();
+        let map = self.map.read();
         each_piece(&map, absolute, bytes.len(), |_, _, _, _| {})?;
         each_piece(&map, absolute, bytes.len(), |page, offset, at, length| {
             page.state.or_key(StorageKey::REFERENCE | StorageKey::CHANGE);

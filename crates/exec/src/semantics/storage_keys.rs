@@ -45,7 +45,7 @@ fn real_page_in(cpu: &mut Cpu, r: u8) -> u64 {
 fn insert_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     let absolute = real_page_in(cpu, o.r2());
-    let key = cpu.storage_key(absolute)?;
+    let key = cpu.inspect_storage_key(absolute)?;
     cpu.set_gr(o.r1(), key.0 & 0xFE);
     Ok(())
 }
@@ -66,7 +66,7 @@ impl Setting {
     /// Sets the key of a page unless the condition says that it is good enough; the old key, and whether it was set.
     fn apply(self, cpu: &mut Cpu, absolute: u64) -> Result<(StorageKey, bool), Exit> {
         if self.is_conditional() {
-            let old = cpu.storage_key(absolute)?;
+            let old = cpu.inspect_storage_key(absolute)?;
             if (old.0 ^ self.key.0) & 0xFE & !self.ignore == 0 {
                 return Ok((old, false));
             }
@@ -152,14 +152,14 @@ fn reference_bits(
 fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     // Nothing may change when one of the pages is not there.
     let before = cpu.gr;
-    reference_bits(cpu, o, |cpu, absolute| cpu.storage_key(absolute))?;
+    reference_bits(cpu, o, |cpu, absolute| cpu.inspect_storage_key(absolute))?;
     cpu.gr = before;
     reference_bits(cpu, o, Cpu::reset_reference)?;
     FETCH_ANEW
 }
 
 fn insert_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    reference_bits(cpu, o, |cpu, absolute| cpu.storage_key(absolute))
+    reference_bits(cpu, o, |cpu, absolute| cpu.inspect_storage_key(absolute))
 }
 
 fn insert_virtual_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
@@ -168,7 +168,7 @@ fn insert_virtual_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let address: u64 = cpu.gr(o.r2());
     let address = cpu.wrap(address);
     let real = cpu.real_address(AddressSpace::Logical(o.r2()), address)?;
-    let key = cpu.storage_key(cpu.prefixed(real))?;
+    let key = cpu.inspect_storage_key(cpu.prefixed(real))?;
     cpu.set_gr(o.r1(), key.0 & 0xF8);
     Ok(())
 }

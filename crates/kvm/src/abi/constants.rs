@@ -201,6 +201,37 @@ constants! { u32;
     KVM_DEV_FLIC_AISM_ALL = 11;
 }
 
+// Storage keys and CMMA.
+constants! { u32;
+    /// Result of KVM_S390_GET_SKEYS: the guest uses no keys.
+    KVM_S390_GET_SKEYS_NONE = 1;
+    KVM_S390_CMMA_PEEK = 1;
+}
+
+// Adapters of the FLIC.
+constants! { u8;
+    KVM_S390_IO_ADAPTER_MASK = 1;
+    KVM_S390_IO_ADAPTER_MAP = 2;
+    KVM_S390_IO_ADAPTER_UNMAP = 3;
+    KVM_S390_ADAPTER_SUPPRESSIBLE = 1;
+}
+constants! { u16;
+    KVM_S390_AIS_MODE_ALL = 0;
+    KVM_S390_AIS_MODE_SINGLE = 1;
+}
+
+// Flags of KVM_IRQFD and KVM_IOEVENTFD.
+constants! { u32;
+    KVM_IRQFD_FLAG_DEASSIGN = 1;
+    KVM_IRQFD_FLAG_RESAMPLE = 2;
+    KVM_IOEVENTFD_FLAG_DATAMATCH = 1;
+    KVM_IOEVENTFD_FLAG_PIO = 2;
+    KVM_IOEVENTFD_FLAG_DEASSIGN = 4;
+    KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY = 8;
+    KVM_IOEVENTFD_FLAG_FAST_MMIO = 16;
+    KVM_IOEVENTFD_VALID_FLAG_MASK = 31;
+}
+
 // Capabilities that s390 answers specially.
 constants! { u32;
     KVM_CAP_USER_MEMORY = 3;

@@ -30,7 +30,12 @@ impl Flic {
             | KVM_DEV_FLIC_CLEAR_IRQS
             | KVM_DEV_FLIC_APF_ENABLE
             | KVM_DEV_FLIC_APF_DISABLE_WAIT
-            | KVM_DEV_FLIC_CLEAR_IO_IRQ => Ok(()),
+            | KVM_DEV_FLIC_ADAPTER_REGISTER
+            | KVM_DEV_FLIC_ADAPTER_MODIFY
+            | KVM_DEV_FLIC_CLEAR_IO_IRQ
+            | KVM_DEV_FLIC_AISM
+            | KVM_DEV_FLIC_AIRQ_INJECT
+            | KVM_DEV_FLIC_AISM_ALL => Ok(()),
             _ => Err(Errno::ENXIO),
         }
     }
@@ -54,6 +59,18 @@ impl Flic {
             }
             // No page fault is ever asynchronous: there is nothing to switch and nothing to wait for.
             KVM_DEV_FLIC_APF_ENABLE | KVM_DEV_FLIC_APF_DISABLE_WAIT => Ok(()),
+            KVM_DEV_FLIC_ADAPTER_REGISTER => self.vm.adapters.register(&memory.read(attr.addr)?),
+            KVM_DEV_FLIC_ADAPTER_MODIFY => self.vm.adapters.modify(&memory.read(attr.addr)?),
+            KVM_DEV_FLIC_AISM => {
+                self.vm.check_suppression()?;
+                self.vm.adapters.set_mode(&memory.read(attr.addr)?)
+            }
+            KVM_DEV_FLIC_AISM_ALL => {
+                self.vm.check_suppression()?;
+                self.vm.adapters.set_modes(memory.read(attr.addr)?);
+                Ok(())
+            }
+            KVM_DEV_FLIC_AIRQ_INJECT => self.vm.inject_adapter_interrupt(attr.attr as u32),
             KVM_DEV_FLIC_CLEAR_IO_IRQ => {
                 if attr.flags != 0 || attr.attr != 4 {
                     return Err(Errno::EINVAL);
@@ -71,6 +88,14 @@ impl Flic {
 
     /// KVM_GET_DEVICE_ATTR: for GET_ALL_IRQS the number of interrupts.
     pub fn get_device_attr(&self, attr: &kvm_device_attr, memory: &dyn ClientMemory) -> Result<u32> {
+        if attr.group == KVM_DEV_FLIC_AISM_ALL {
+            if attr.attr < size_of::<kvm_s390_ais_all>() as u64 {
+                return Err(Errno::EINVAL);
+            }
+            self.vm.check_suppression()?;
+            memory.write(attr.addr, &self.vm.adapters.modes())?;
+            return Ok(0);
+        }
         if attr.group != KVM_DEV_FLIC_GET_ALL_IRQS || attr.attr == 0 || attr.attr > MAX_BUFFER {
             return Err(Errno::EINVAL);
         }

@@ -1,6 +1,8 @@
 //! Control instructions that were intercepted: PSW and control-register loads, prefix, identification, facility lists.
 //! Truth: Principles of Operation, chapter 10 (each instruction); Linux 6.12 arch/s390/kvm/priv.c for what KVM completes.
 
+use std::sync::atomic::Ordering;
+
 use softsie_cpu::{Lowcore, Psw, PswMask};
 
 use super::operand::Operand;
@@ -133,6 +135,26 @@ impl Running<'_> {
         let operand = self.operand_s();
         self.check_boundary(operand, 8)?;
         self.store(operand, &self.vm.cpuid().to_be_bytes())
+    }
+
+    /// PERFORM TOPOLOGY FUNCTION: the client changes the topology; here is the report that it has changed.
+    pub(super) fn handle_ptf(&mut self) -> Handled {
+        const TOPOLOGY: u16 = 11;
+        const CHECK: u64 = 2;
+        if !self.vm.has_facility(TOPOLOGY) {
+            return Err(Stop::program(pic::OPERATION));
+        }
+        self.check_supervisor()?;
+        let (r1, _) = self.r1_r2();
+        match self.gr(r1) {
+            function if function > CHECK => Err(Stop::program(pic::SPECIFICATION)),
+            CHECK => {
+                let changed = self.vm.topology_changed.swap(false, Ordering::Relaxed);
+                self.set_cc(u8::from(changed));
+                Ok(())
+            }
+            _ => Err(Stop::ToUser),
+        }
     }
 
     pub(super) fn handle_stfl(&mut self) -> Handled {

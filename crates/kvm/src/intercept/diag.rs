@@ -19,7 +19,7 @@ impl Running<'_> {
             }
             0x258 => self.diag_page_reference_services(),
             0x308 => self.diag_ipl(),
-            // No ioeventfd is ever registered, so that a notification never matches one.
+            0x500 => self.diag_virtio_notification(),
             _ => Err(Stop::ToUser),
         }
     }
@@ -81,6 +81,17 @@ impl Running<'_> {
             }
             _ => Err(Stop::ToUser),
         }
+    }
+
+    /// A notification of the client, if it waits for an event instead of an exit.
+    fn diag_virtio_notification(&mut self) -> Handled {
+        const CCW_NOTIFY: u64 = 3;
+        if !self.vm.has_css_support() || self.gr(1) != CCW_NOTIFY {
+            return Err(Stop::ToUser);
+        }
+        let Some(cookie) = self.vm.notify(self.gr(2) as u32, self.gr(3)) else { return Err(Stop::ToUser) };
+        self.set_gr(2, u64::from(cookie));
+        Ok(())
     }
 
     fn diag_ipl(&mut self) -> Handled {

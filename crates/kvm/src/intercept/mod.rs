@@ -115,6 +115,7 @@ impl Running<'_> {
             (0xb6, _) => self.handle_stctl(),
             (0xb7, _) => self.handle_lctl(),
             (0xb9, 0x8d) => self.handle_epsw(),
+            (0xb9, 0xa2) => self.handle_ptf(),
             (0xb9, 0xab) => self.handle_essa(),
             (0xeb, _) if last == 0x25 => self.handle_stctg(),
             (0xeb, _) if last == 0x2f => self.handle_lctlg(),

@@ -9,6 +9,9 @@ use super::{Handled, Stop, pic};
 use crate::abi::kvm_s390_pgm_info;
 use crate::run::Running;
 
+/// The facility that tells pages for address translation from others.
+const NO_DAT_FACILITY: u16 = 147;
+
 impl Running<'_> {
     pub(super) fn handle_tb(&mut self) -> Handled {
         self.check_supervisor()?;
@@ -40,8 +43,21 @@ impl Running<'_> {
         cleared.map_err(|_| Stop::program(pic::ADDRESSING))
     }
 
-    /// EXTRACT AND SET STORAGE ATTRIBUTES belongs to CMMA, which is not offered.
+    /// EXTRACT AND SET STORAGE ATTRIBUTES belongs to CMMA, which the client enables.
     pub(super) fn handle_essa(&mut self) -> Handled {
-        Err(Stop::program(pic::OPERATION))
+        if !self.vm.cmma.lock().is_enabled() {
+            return Err(Stop::program(pic::OPERATION));
+        }
+        self.check_supervisor()?;
+        let operation = (self.cpu.sd.ipb.get() >> 28) as u8;
+        let highest = if self.vm.has_facility(NO_DAT_FACILITY) { 7 } else { 6 };
+        if operation > highest {
+            return Err(Stop::program(pic::SPECIFICATION));
+        }
+        let (r1, r2) = self.r1_r2();
+        let page = self.gr(r2) / PAGE_SIZE;
+        let state = self.vm.cmma.lock().extract_and_set(page, operation);
+        self.set_gr(r1, state.ok_or_else(|| Stop::program(pic::ADDRESSING))?);
+        Ok(())
     }
 }

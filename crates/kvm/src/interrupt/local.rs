@@ -3,7 +3,7 @@
 
 use super::irq::{LocalIrq, machine_check_classes, machine_check_subclasses};
 use super::pending::Pending;
-use crate::abi::{kvm_s390_ext_info, kvm_s390_mchk_info, kvm_s390_pgm_info};
+use crate::abi::*;
 use crate::{Errno, Result};
 
 /// Number of CPU addresses that an emergency signal can come from.
@@ -20,6 +20,11 @@ impl Senders {
     fn add(&mut self, from: u16) -> Result<()> {
         *self.0.get_mut(usize::from(from) / 64).ok_or(Errno::EINVAL)? |= 1 << (from % 64);
         Ok(())
+    }
+
+    /// All addresses.
+    fn all(&self) -> impl Iterator<Item = u16> {
+        (0..CPUS as u16).filter(|from| self.0[usize::from(from / 64)] & 1 << (from % 64) != 0)
     }
 
     /// Takes the lowest address away; says also whether it was the last.
@@ -124,6 +129,35 @@ impl Local {
         } else {
             *now = info;
         }
+    }
+
+    /// Every pending interrupt that a client can inject, left pending: by priority, but signals with a sender last.
+    pub(crate) fn all(&self) -> Vec<kvm_s390_irq> {
+        let mut all = Vec::new();
+        let mut add = |bits: Pending, number, fill: &dyn Fn(&mut kvm_s390_irq_payload)| {
+            if self.pending.intersects(bits) {
+                let mut irq = kvm_s390_irq::new(number);
+                fill(&mut irq.u);
+                all.push(irq);
+            }
+        };
+        add(Pending::MCHK, KVM_S390_MCHK, &|u| u.mchk = self.machine_check);
+        add(Pending::PROGRAM, KVM_S390_PROGRAM_INT, &|u| u.pgm = self.program);
+        add(Pending::CLOCK_COMPARATOR, KVM_S390_INT_CLOCK_COMP, &|_| {});
+        add(Pending::CPU_TIMER, KVM_S390_INT_CPU_TIMER, &|_| {});
+        add(Pending::PFAULT_INIT, KVM_S390_INT_PFAULT_INIT, &|u| u.ext = self.pfault_init);
+        let flags = if self.stop_stores_status { KVM_S390_STOP_FLAG_STORE_STATUS } else { 0 };
+        add(Pending::STOP, KVM_S390_SIGP_STOP, &|u| u.stop = kvm_s390_stop_info { flags });
+        add(Pending::RESTART, KVM_S390_RESTART, &|_| {});
+        add(Pending::SET_PREFIX, KVM_S390_SIGP_SET_PREFIX, &|u| {
+            u.prefix = kvm_s390_prefix_info { address: self.prefix }
+        });
+        for code in self.emergency.all() {
+            add(Pending::EMERGENCY, KVM_S390_INT_EMERGENCY, &|u| u.emerg = kvm_s390_emerg_info { code });
+        }
+        let code = self.external_call;
+        add(Pending::EXTERNAL_CALL, KVM_S390_INT_EXTERNAL_CALL, &|u| u.extcall = kvm_s390_extcall_info { code });
+        all
     }
 
     /// Takes the pending emergency signal of the lowest CPU address.

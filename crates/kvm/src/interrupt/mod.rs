@@ -1,6 +1,7 @@
 //! Interrupts: what may be pending, for one CPU or for any, who accepts which type, and the delivery to lowcore.
 //! Truth: Linux 6.12 arch/s390/kvm/interrupt.c; Principles of Operation, chapter 6, Priority of Interruptions.
 
+mod adapter;
 mod deliver;
 mod floating;
 mod irq;
@@ -8,6 +9,7 @@ mod local;
 mod pending;
 mod timers;
 
+pub(crate) use adapter::Adapters;
 pub(crate) use deliver::io_interruption_code;
 pub(crate) use floating::Floating;
 pub(crate) use irq::{FloatingIrq, LocalIrq};

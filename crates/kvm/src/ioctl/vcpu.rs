@@ -56,8 +56,8 @@ pub fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory)
         KVM_S390_VCPU_FAULT => vcpu.s390_vcpu_fault(argument).map(Outcome::from),
         KVM_ENABLE_CAP => vcpu.enable_cap(&memory.read(argument)?).map(Outcome::from),
         KVM_S390_MEM_OP => vcpu.s390_mem_op(&memory.read(argument)?, memory).map(Outcome::from),
-        KVM_S390_SET_IRQ_STATE => vcpu.s390_set_irq_state(&memory.read(argument)?).map(Outcome::from),
-        KVM_S390_GET_IRQ_STATE => vcpu.s390_get_irq_state(&memory.read(argument)?).map(Outcome::from),
+        KVM_S390_SET_IRQ_STATE => vcpu.s390_set_irq_state(&memory.read(argument)?, memory).map(Outcome::from),
+        KVM_S390_GET_IRQ_STATE => vcpu.s390_get_irq_state(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_S390_PV_CPU_COMMAND => vcpu.s390_pv_cpu_command().map(Outcome::from),
         _ => Err(Errno::ENOTTY),
     }

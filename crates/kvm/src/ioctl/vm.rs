@@ -34,7 +34,7 @@ pub unsafe fn vm(vm: &Arc<Vm>, request: u32, argument: u64, memory: &dyn ClientM
             // SAFETY: passed on to the caller.
             unsafe { vm.set_user_memory_region2(&region) }.map(Outcome::from)
         }
-        KVM_GET_DIRTY_LOG => vm.get_dirty_log(&memory.read(argument)?).map(Outcome::from),
+        KVM_GET_DIRTY_LOG => vm.get_dirty_log(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_IRQFD => vm.irqfd(&memory.read(argument)?).map(Outcome::from),
         KVM_IOEVENTFD => vm.ioeventfd(&memory.read(argument)?).map(Outcome::from),
         KVM_SET_GSI_ROUTING => vm.set_gsi_routing(&routing(argument, memory)?).map(Outcome::from),
@@ -51,14 +51,14 @@ pub unsafe fn vm(vm: &Arc<Vm>, request: u32, argument: u64, memory: &dyn ClientM
         KVM_SET_DEVICE_ATTR => vm.set_device_attr(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_GET_DEVICE_ATTR => vm.get_device_attr(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_HAS_DEVICE_ATTR => vm.has_device_attr(&memory.read(argument)?).map(Outcome::from),
-        KVM_S390_GET_SKEYS => vm.s390_get_skeys(&memory.read(argument)?).map(Outcome::from),
-        KVM_S390_SET_SKEYS => vm.s390_set_skeys(&memory.read(argument)?).map(Outcome::from),
+        KVM_S390_GET_SKEYS => vm.s390_get_skeys(&memory.read(argument)?, memory).map(Outcome::from),
+        KVM_S390_SET_SKEYS => vm.s390_set_skeys(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_S390_GET_CMMA_BITS => {
             let mut log = memory.read(argument)?;
-            vm.s390_get_cmma_bits(&mut log)?;
+            vm.s390_get_cmma_bits(&mut log, memory)?;
             memory.write(argument, &log).map(Outcome::from)
         }
-        KVM_S390_SET_CMMA_BITS => vm.s390_set_cmma_bits(&memory.read(argument)?).map(Outcome::from),
+        KVM_S390_SET_CMMA_BITS => vm.s390_set_cmma_bits(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_S390_PV_COMMAND => vm.s390_pv_command().map(Outcome::from),
         KVM_S390_MEM_OP => vm.s390_mem_op(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_S390_ZPCI_OP => {
