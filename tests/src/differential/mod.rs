@@ -25,6 +25,7 @@ pub use campaign::{Campaign, Options, Totals};
 pub use compare::{Against, Field, Pair};
 pub use explained::{RULES, Rule, Verdict, excluded};
 pub use generate::Generator;
+pub use layout::{DATA, DATA_SIZE, READ_ONLY};
 pub use opponent::Opponent;
 pub use qemu::Qemu;
 pub use random::Random;
