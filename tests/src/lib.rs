@@ -15,6 +15,6 @@ pub use bare::{Bare, Step};
 pub use case::{Case, Kind, parse};
 pub use check::{build_tables, check, check_with};
 pub use hostile::run_hostile_guest;
-pub use multi::{End, Multi, cpu_counts, rounds};
+pub use multi::{By, End, Multi, cpu_counts, rounds};
 pub use serializing::{SERIALIZING, Serializing};
 pub use translated::{DAT_ON, ENTRY, FRAME, with_tables};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use softsie_cpu::{Attention, Cluster, Cpu, Psw, Request, TimerService};
 use softsie_exec::{DISPATCH, Leave, NoObserver, run};
-use softsie_jit::{Engine, Optimization};
+use softsie_jit::{Engine, Options, Style, Translator};
 use softsie_mem::Storage;
 
 use crate::bare::model;
@@ -30,7 +30,12 @@ static RUNNING: Mutex<()> = Mutex::new(());
 pub struct Multi {
     /// The CPUs.
     pub cpus: Vec<Cpu>,
-    engines: Vec<Option<Engine>>,
+    /// For each CPU those of both styles; none on a host for which there is no code generator.
+    engines: Vec<Vec<Engine>>,
+    /// What executes all CPUs; without, all kinds take turns.
+    by: Option<By>,
+    /// How often the machine has run.
+    runs: usize,
     symbols: BTreeMap<String, u64>,
     memory: NonNull<u8>,
 }
@@ -45,9 +50,25 @@ pub enum End {
 }
 
 /// How often a test runs its program from start to end: a campaign (`cargo xtask litmus`) sets the environment variable
-/// `SOFTSIE_LITMUS_ROUNDS`, and `SOFTSIE_LITMUS_ENGINE=jit` for the other engine.
+/// `SOFTSIE_LITMUS_ROUNDS`, and `SOFTSIE_LITMUS_ENGINE` to `jit` or `interpreter` for one engine alone.
 pub fn rounds(usual: u64) -> u64 {
     std::env::var("SOFTSIE_LITMUS_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(usual)
+}
+
+/// What executes a CPU's program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The interpreter.
+    Interpreter,
+    /// Quick regions.
+    Quick,
+    /// Better ones.
+    Best,
+}
+
+impl By {
+    /// All of them.
+    pub const ALL: [By; 3] = [By::Interpreter, By::Quick, By::Best];
 }
 
 /// The numbers of CPUs that a test runs its program with: 2 and 4 unless `SOFTSIE_LITMUS_CPUS` names one of them.
@@ -56,9 +77,18 @@ pub fn cpu_counts() -> Vec<usize> {
     only.map_or_else(|| vec![2, 4], |n| vec![n])
 }
 
-/// The engine of one CPU when `SOFTSIE_LITMUS_ENGINE` is `jit`; the interpreter otherwise.
-fn engine() -> Option<Engine> {
-    std::env::var("SOFTSIE_LITMUS_ENGINE").is_ok_and(|e| e == "jit").then(|| Engine::new(Optimization::None).ok())?
+/// What executes everything, when `SOFTSIE_LITMUS_ENGINE` says so.
+fn asked_for() -> Option<By> {
+    match std::env::var("SOFTSIE_LITMUS_ENGINE").ok()?.as_str() {
+        "jit" => Some(By::Quick),
+        _ => Some(By::Interpreter),
+    }
+}
+
+/// Translators of both styles, which the CPUs of a machine share as in a running guest.
+fn translators() -> Option<[Arc<Translator>; 2]> {
+    let make = |style| Translator::new(Options { style, ..Options::EAGER }).ok().map(Arc::new);
+    Some([make(Style::Quick)?, make(Style::Best)?])
 }
 
 impl Multi {
@@ -79,11 +109,12 @@ impl Multi {
         let set = unsafe { storage.set_slot(0, 0, 0, SIZE as u64, aligned(memory)) };
         assert!(set.is_ok());
         let (cluster, timers) = (Arc::new(Cluster::new()), Arc::new(TimerService::new()));
-        let engines = (0..cpus).map(|_| engine()).collect();
+        let translators = translators();
+        let engines = (0..cpus).map(|_| translators.iter().flatten().cloned().map(Engine::of).collect()).collect();
         let cpus = (0..cpus)
             .map(|n| Cpu::new(n as u16, model(), storage.clone(), cluster.clone(), timers.clone(), DISPATCH))
             .collect();
-        let mut machine = Multi { cpus, engines, symbols: program.symbols, memory };
+        let mut machine = Multi { cpus, engines, by: asked_for(), runs: 0, symbols: program.symbols, memory };
         machine.write(ORIGIN, &program.bytes);
         machine.restart();
         machine
@@ -107,8 +138,16 @@ impl Multi {
         self.symbols.get(name).copied().unwrap_or(0xBAD)
     }
 
-    /// Runs all CPUs at once until each has ended.
+    /// Has all CPUs executed so from now on.
+    pub fn execute_by(&mut self, by: By) {
+        self.by = Some(by);
+    }
+
+    /// Runs all CPUs at once until each has ended. Unless it was said what executes them, they are executed differently
+    /// from each other and from the time before.
     pub fn run(&mut self) -> Vec<End> {
+        self.runs += 1;
+        let (by, runs) = (self.by, self.runs);
         let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
             let (ended, all_ended) = mpsc::channel::<()>();
@@ -118,14 +157,20 @@ impl Multi {
                 .cpus
                 .iter_mut()
                 .zip(&mut self.engines)
-                .map(|(cpu, engine)| {
+                .enumerate()
+                .map(|(n, (cpu, engines))| {
+                    let mut engine = match by.unwrap_or(By::ALL[(runs + n) % By::ALL.len()]) {
+                        By::Interpreter => None,
+                        By::Quick => engines.first_mut(),
+                        By::Best => engines.last_mut(),
+                    };
                     let (ended, everybody) = (ended.clone(), everybody.clone());
                     scope.spawn(move || {
                         // The test may have written to storage.
                         cpu.flush_fetch();
                         let leave = loop {
                             cpu.start_running();
-                            let leave = match engine {
+                            let leave = match &mut engine {
                                 Some(engine) => engine.run(cpu),
                                 None => run(cpu, &mut NoObserver),
                             };
