@@ -226,6 +226,14 @@ const TEMPLATES: &[&str] = &[
     "clc N(1,%r13),N(%r12)",
     "clc N(3,%r13),0(%r13)",
     "clc N(70,%r12),N(%r12)",
+    "exrl S,t0",
+    "exrl S,t1",
+    "exrl S,t2",
+    "exrl S,t3",
+    "exrl S,t4",
+    "larl %r1,t5\n ex S,0(%r1)",
+    "larl %r2,t0\n ex S,0(%r2)",
+    "ex S,0(%r1)",
     "dlgr 4,S",
     "dlg 8,M",
     "dsgr 6,S",
@@ -358,6 +366,10 @@ fn program(body: &[(usize, [u8; 8])], rounds: u8) -> Option<Vec<u8>> {
         text += &format!("l{n}: {line}\n");
     }
     text += &format!("l{}: brctg %r15,again\nlpswe 0x200\n", body.len());
+    // What EXECUTE executes.
+    text +=
+        "t0: mvc 5(1,%r12),9(%r13)\nt1: clc 3(2,%r12),7(%r13)\nt2: xc 8(1,%r13),8(%r13)\nt3: oc 1(4,%r12),2(%r13)\n";
+    text += "t4: mvc 4(1,%r13),3(%r13)\nt5: nc 9(1,%r12),77(%r13)\n";
     assemble(&text, 0x2000).ok()
 }
 

@@ -13,7 +13,7 @@ use crate::exit::{Exit, ProgramCode};
 use crate::psw::{AddressSpaceControl, PswMask};
 use crate::scalar::Scalar;
 use crate::state::Cpu;
-use crate::tlb::{NO_TAG, Space, SpaceKey, TlbEntry};
+use crate::tlb::{Space, SpaceKey, TlbEntry, no_tag};
 
 /// What an access is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -446,7 +446,7 @@ impl Cpu {
             } else if entry.write == tag && entry.page & !TlbEntry::LOW_ADDRESS == absolute {
                 entry.write
             } else {
-                NO_TAG
+                no_tag(Space::slot(address))
             };
             let low = if store && low_pages { TlbEntry::LOW_ADDRESS } else { 0 };
             *entry = TlbEntry { read: tag, write, addend, page: absolute | low };

@@ -30,7 +30,8 @@ pub const TLB: usize = offset_of!(Cpu, tlb);
 
 /// Size of a TLB entry. The entry of an address is number `address / 4096 % TLB_ENTRIES`.
 pub const TLB_ENTRY: usize = size_of::<TlbEntry>();
-/// Tag for fetches: equals the address of the page that the operand's last byte is in.
+/// Tag for fetches: equals the address of the page that the operand's last byte is in. An entry for another page or for none
+/// has a tag that is nowhere less than a page below an address of this slot.
 pub const TLB_READ: usize = offset_of!(TlbEntry, read);
 /// Tag for stores.
 pub const TLB_WRITE: usize = offset_of!(TlbEntry, write);

@@ -11,9 +11,15 @@ pub(crate) const FETCH_ENTRIES: usize = 256;
 /// Spaces kept at a time.
 const SPACES: usize = 16;
 /// A tag that no page-aligned address equals.
-pub(crate) const NO_TAG: u64 = 1;
+const NO_TAG: u64 = 1;
 
-/// A translation of one page for operand accesses. A tag is the page's virtual address, or [`NO_TAG`] when accesses of
+/// The tag of an entry of slot `slot` that no access hits. It is the address of a page far from those of the slot, so that
+/// no address from there lies less than a page after it.
+pub(crate) fn no_tag(slot: usize) -> u64 {
+    ((slot ^ (TLB_ENTRIES / 2)) as u64) << 12
+}
+
+/// A translation of one page for operand accesses. A tag is the page's virtual address, or [`no_tag`] when accesses of
 /// that kind must take the slow path. Host address of virtual address `v`: `v + addend`.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -31,7 +37,11 @@ pub struct TlbEntry {
 impl TlbEntry {
     /// Flag in `page`: stores are permitted but for the bytes under low-address protection.
     pub(crate) const LOW_ADDRESS: u64 = 1;
-    const EMPTY: TlbEntry = TlbEntry { read: NO_TAG, write: NO_TAG, addend: 0, page: NO_TAG };
+
+    /// Of slot `slot`.
+    fn empty(slot: usize) -> TlbEntry {
+        TlbEntry { read: no_tag(slot), write: no_tag(slot), addend: 0, page: NO_TAG }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -78,7 +88,7 @@ impl Space {
     fn new(key: SpaceKey) -> Space {
         Space {
             key,
-            entries: Box::new([TlbEntry::EMPTY; TLB_ENTRIES]),
+            entries: Box::new(std::array::from_fn(TlbEntry::empty)),
             fetch: Box::new([EMPTY_FETCH; FETCH_ENTRIES]),
             last_use: 0,
             used: false,
@@ -89,7 +99,9 @@ impl Space {
         if !std::mem::take(&mut self.used) {
             return;
         }
-        self.entries.fill(TlbEntry::EMPTY);
+        for (slot, e) in self.entries.iter_mut().enumerate() {
+            *e = TlbEntry::empty(slot);
+        }
         self.fetch.fill(EMPTY_FETCH);
     }
 
@@ -161,8 +173,8 @@ impl Cpu {
     pub fn flush_page_index(&mut self, address: u64) {
         let index = (address >> 12) as usize & 0xFF;
         for s in &mut self.spaces.list {
-            for e in s.entries.iter_mut().skip(index).step_by(256) {
-                *e = TlbEntry::EMPTY;
+            for (slot, e) in s.entries.iter_mut().enumerate().skip(index).step_by(256) {
+                *e = TlbEntry::empty(slot);
             }
             s.fetch[index % FETCH_ENTRIES] = EMPTY_FETCH;
         }
@@ -181,8 +193,9 @@ impl Cpu {
     /// Purges the translations to the page at `absolute`: its storage key has changed.
     pub fn flush_absolute(&mut self, absolute: u64) {
         for s in self.spaces.list.iter_mut().filter(|s| s.used) {
-            for e in s.entries.iter_mut().filter(|e| e.page & !TlbEntry::LOW_ADDRESS == absolute) {
-                *e = TlbEntry::EMPTY;
+            let named = |e: &TlbEntry| e.page & !TlbEntry::LOW_ADDRESS == absolute;
+            for (slot, e) in s.entries.iter_mut().enumerate().filter(|(_, e)| named(e)) {
+                *e = TlbEntry::empty(slot);
             }
             s.fetch.fill(EMPTY_FETCH);
         }
@@ -191,9 +204,9 @@ impl Cpu {
     /// Makes stores into the page at `absolute` take the slow path from now on.
     pub(crate) fn forbid_direct_stores(&mut self, absolute: u64) {
         for s in self.spaces.list.iter_mut().filter(|s| s.used) {
-            for e in s.entries.iter_mut() {
+            for (slot, e) in s.entries.iter_mut().enumerate() {
                 if e.page & !TlbEntry::LOW_ADDRESS == absolute {
-                    e.write = NO_TAG;
+                    e.write = no_tag(slot);
                     e.page &= !TlbEntry::LOW_ADDRESS;
                 }
             }

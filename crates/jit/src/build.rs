@@ -131,7 +131,7 @@ impl Builder<'_, '_> {
             let item = &plan.items[n];
             if let Some(block) = self.leaders[n] {
                 if n == plan.entry {
-                    self.edge(block);
+                    self.edge(block, item);
                 }
                 self.enter(block, item);
             }
@@ -152,7 +152,7 @@ impl Builder<'_, '_> {
             match plan.index_of(item.next()) {
                 Some(next) => {
                     if let Some(block) = self.leaders[next] {
-                        self.edge(block);
+                        self.edge(block, &plan.items[next]);
                         self.closed = true;
                     }
                 }
@@ -168,7 +168,7 @@ impl Builder<'_, '_> {
     }
 
     /// Goes on at a leader: its parameters are the registers that the region uses and the condition code.
-    fn edge(&mut self, to: Block) {
+    fn edge(&mut self, to: Block, item: &Item) {
         if self.plan.style == Style::Quick {
             self.park();
             self.e.b.ins().jump(to, &[]);
@@ -176,7 +176,14 @@ impl Builder<'_, '_> {
         }
         let mut arguments: Vec<BlockArg> = Vec::with_capacity(19);
         for r in self.plan.used.members() {
-            let v = if self.plan.full.has(r) { self.e.full(r) } else { self.e.low(r) };
+            if !item.dirty.has(r) {
+                self.e.write_back_one(r);
+            }
+            let whole = self.plan.full.has(r) && !item.split.has(r);
+            if !whole && self.e.state.gr[usize::from(r)].full_is_dirty {
+                self.e.write_back_one(r);
+            }
+            let v = if whole { self.e.full(r) } else { self.e.low(r) };
             arguments.push(v.into());
         }
         if self.plan.sets_cc {
@@ -199,12 +206,12 @@ impl Builder<'_, '_> {
         let mut gr = [Gpr::default(); 16];
         for r in self.plan.used.members() {
             let dirty = item.dirty.has(r);
-            gr[usize::from(r)] = if self.plan.full.has(r) {
+            gr[usize::from(r)] = if self.plan.full.has(r) && !item.split.has(r) {
                 let v = self.e.b.append_block_param(block, types::I64);
                 Gpr { full: Some(v), full_is_dirty: dirty, ..Gpr::default() }
             } else {
                 let v = self.e.b.append_block_param(block, types::I32);
-                Gpr { low: Some(v), low_is_newer: dirty, low_is_dirty: dirty, ..Gpr::default() }
+                Gpr { low: Some(v), low_is_newer: true, low_is_dirty: dirty, ..Gpr::default() }
             };
         }
         let cc = if self.plan.sets_cc {
@@ -219,8 +226,7 @@ impl Builder<'_, '_> {
 
     fn instruction(&mut self, item: &Item) -> Result<(), String> {
         let e = &mut self.e;
-        // Once here instead of at each of the ways out that this and later instructions have.
-        if item.survey.may_leave {
+        if self.plan.writes_back(item) {
             e.synchronize();
         }
         (e.before, e.interpret, e.branch) = (e.state, None, None);
@@ -299,8 +305,8 @@ impl Builder<'_, '_> {
             Target::Value(v) => return self.chain(v),
             Target::Relative(offset) => offset,
         };
-        let leader = self.plan.index_of(offset).and_then(|n| self.leaders[n]);
-        let Some(block) = leader else {
+        let leader = self.plan.index_of(offset).and_then(|n| Some((self.leaders[n]?, &self.plan.items[n])));
+        let Some((block, item)) = leader else {
             let address = self.e.address_of(offset);
             return self.chain(address);
         };
@@ -312,7 +318,7 @@ impl Builder<'_, '_> {
                 self.count_down(offset);
             }
         }
-        self.edge(block);
+        self.edge(block, item);
     }
 
     /// Leaves after the current instruction, for the one at offset `next`, when attention was raised.

@@ -34,6 +34,18 @@ pub(crate) enum Kind {
     UnderMaskLeftmost,
     /// 0 equal, 1 first low, 2 first high, 3 unordered; of numbers.
     Number,
+    /// As `SignedOverflow` of a doubleword sum, which is the first value; the second is what was added. The overflow is so
+    /// computed only where it is wanted.
+    Sum,
+    /// Of a word sum.
+    SumOfWords,
+    /// Of a difference, and what was subtracted.
+    Difference,
+    DifferenceOfWords,
+    /// As `AddLogical` of a sum, which is the first value; the second is either of what was added.
+    LogicalSum,
+    /// Of a logical difference of the two values: 1 first low, 2 equal, 3 first high.
+    LogicalDifference,
 }
 
 /// In place of a [`Kind`]: the CPU has the condition code.
@@ -42,7 +54,12 @@ pub(crate) const IN_CPU: u64 = 0;
 impl Kind {
     /// Whether values are widened with their sign.
     fn is_signed(self) -> bool {
-        matches!(self, Kind::Signed | Kind::SignedOverflow | Kind::CompareSigned)
+        self.is_sum() || matches!(self, Kind::Signed | Kind::SignedOverflow | Kind::CompareSigned)
+    }
+
+    /// Whether overflow is to be found out from the values.
+    fn is_sum(self) -> bool {
+        matches!(self, Kind::Sum | Kind::SumOfWords | Kind::Difference | Kind::DifferenceOfWords)
     }
 }
 
@@ -57,6 +74,12 @@ pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
     const UNDER_MASK: u64 = Kind::UnderMask as u64;
     const LEFTMOST: u64 = Kind::UnderMaskLeftmost as u64;
     const NUMBER: u64 = Kind::Number as u64;
+    const SUM: u64 = Kind::Sum as u64;
+    const SUM_OF_WORDS: u64 = Kind::SumOfWords as u64;
+    const DIFFERENCE: u64 = Kind::Difference as u64;
+    const DIFFERENCE_OF_WORDS: u64 = Kind::DifferenceOfWords as u64;
+    const LOGICAL_SUM: u64 = Kind::LogicalSum as u64;
+    const LOGICAL_DIFFERENCE: u64 = Kind::LogicalDifference as u64;
     let compare = |less: bool, more: bool| u8::from(less) | u8::from(more) << 1;
     let (sa, sb) = (a as i64, b as i64);
     match kind {
@@ -76,8 +99,21 @@ pub(crate) fn evaluate(kind: u64, a: u64, b: u64) -> u8 {
             Some(Ordering::Greater) => 2,
             None => 3,
         },
+        SUM if overflows(sa.wrapping_sub(sb), sa, sb) => 3,
+        SUM_OF_WORDS if sa.wrapping_sub(sb) != i64::from(sa.wrapping_sub(sb) as i32) => 3,
+        DIFFERENCE if overflows(sa.wrapping_add(sb), sa, !sb) => 3,
+        DIFFERENCE_OF_WORDS if sa.wrapping_add(sb) != i64::from(sa.wrapping_add(sb) as i32) => 3,
+        SUM | SUM_OF_WORDS | DIFFERENCE | DIFFERENCE_OF_WORDS => compare(sa < 0, sa > 0),
+        LOGICAL_SUM => u8::from(a != 0) | u8::from(a < b) << 1,
+        LOGICAL_DIFFERENCE if a < b => 1,
+        LOGICAL_DIFFERENCE => 2 + u8::from(a > b),
         _ => a as u8 & 3,
     }
+}
+
+/// Whether `sum` of `first` and one that has the sign of `second` has overflowed.
+fn overflows(first: i64, sum: i64, second: i64) -> bool {
+    (sum ^ first) & (sum ^ second) < 0
 }
 
 /// The relation of numbers whose condition codes `mask` selects, neither none nor all of them.
@@ -141,7 +177,7 @@ impl Emit<'_> {
                 let number = self.constant(types::I64, kind as u64);
                 let a = self.widen(a, kind.is_signed());
                 let b = match b {
-                    Some(b) => self.widen(b, kind == Kind::CompareSigned),
+                    Some(b) => self.widen(b, kind.is_signed()),
                     None => self.constant(types::I64, 0),
                 };
                 [number, a, b]
@@ -163,6 +199,10 @@ impl Emit<'_> {
     }
 
     fn widen(&mut self, v: Value, signed: bool) -> Value {
+        if let Some(c) = self.as_constant(v) {
+            let left = if signed { 64 - self.type_of(v).bits() } else { 0 };
+            return self.constant(types::I64, ((c << left) as i64 >> left) as u64);
+        }
         match self.type_of(v) {
             types::I64 => v,
             types::F64 => self.retype(types::I64, v),
@@ -185,6 +225,19 @@ impl Emit<'_> {
         self.b.ins().iadd(low, high)
     }
 
+    /// Whether the sum or difference `result` that `kind` says has overflowed.
+    fn overflow(&mut self, kind: Kind, result: Value, second: Value) -> Value {
+        let (first, second) = if matches!(kind, Kind::Sum | Kind::SumOfWords) {
+            (self.b.ins().isub(result, second), second)
+        } else {
+            (self.b.ins().iadd(result, second), self.b.ins().bnot(second))
+        };
+        let (x, y) = (self.b.ins().bxor(result, first), self.b.ins().bxor(result, second));
+        let both = self.b.ins().band(x, y);
+        let zero = self.constant(self.type_of(both), 0);
+        self.flag(IntCC::SignedLessThan, both, zero)
+    }
+
     /// The condition code as a byte.
     pub(crate) fn cc_value(&mut self) -> Value {
         let (kind, a, b) = match self.state.cc {
@@ -205,7 +258,12 @@ impl Emit<'_> {
                 let zero = self.constant(ty, 0);
                 self.flag(IntCC::NotEqual, a, zero)
             }
-            Kind::Signed | Kind::SignedOverflow => {
+            Kind::Signed
+            | Kind::SignedOverflow
+            | Kind::Sum
+            | Kind::SumOfWords
+            | Kind::Difference
+            | Kind::DifferenceOfWords => {
                 let zero = self.constant(ty, 0);
                 let less = self.flag(IntCC::SignedLessThan, a, zero);
                 let more = self.flag(IntCC::SignedGreaterThan, a, zero);
@@ -213,8 +271,21 @@ impl Emit<'_> {
                 if kind == Kind::Signed {
                     return cc;
                 }
-                let both = self.two_bits(b, b);
+                let overflow = if kind.is_sum() { self.overflow(kind, a, b) } else { b };
+                let both = self.two_bits(overflow, overflow);
                 self.b.ins().bor(cc, both)
+            }
+            Kind::LogicalSum => {
+                let zero = self.constant(ty, 0);
+                let some = self.flag(IntCC::NotEqual, a, zero);
+                let carry = self.flag(IntCC::UnsignedLessThan, a, b);
+                self.two_bits(some, carry)
+            }
+            Kind::LogicalDifference => {
+                let not_low = self.flag(IntCC::UnsignedGreaterThanOrEqual, a, b);
+                let high = self.flag(IntCC::UnsignedGreaterThan, a, b);
+                let cc = self.b.ins().iadd(not_low, high);
+                self.b.ins().iadd_imm_s(cc, 1)
             }
             Kind::AddLogical => {
                 let zero = self.constant(ty, 0);
@@ -294,8 +365,17 @@ impl Emit<'_> {
                 Some(cc) => Cond::Compare(cc, a, self.constant(ty, 0)),
                 None => Cond::Known(mask & 14 == 14),
             },
-            Kind::SignedOverflow => {
-                let overflow = Cond::Value(second);
+            // What is zero has not overflowed, unless twice the least number was added up.
+            Kind::Difference | Kind::DifferenceOfWords if mask == 8 || mask == 7 => self.is_zero_or_not(a, mask),
+            Kind::Sum | Kind::SumOfWords
+                if (mask == 8 || mask == 7)
+                    && self.as_constant(second).is_some_and(|c| c << (64 - ty.bits()) != 1 << 63) =>
+            {
+                self.is_zero_or_not(a, mask)
+            }
+            Kind::SignedOverflow | Kind::Sum | Kind::SumOfWords | Kind::Difference | Kind::DifferenceOfWords => {
+                let overflow = if kind.is_sum() { self.overflow(kind, a, second) } else { second };
+                let overflow = Cond::Value(overflow);
                 let inside = match ordering(true) {
                     Some(cc) => Cond::Compare(cc, a, self.constant(ty, 0)),
                     None => Cond::Known(mask & 14 == 14),
@@ -314,6 +394,23 @@ impl Emit<'_> {
                 5 => Cond::Compare(IntCC::NotEqual, a, self.constant(ty, 0)),
                 _ => self.cc_bits(mask),
             },
+            Kind::LogicalSum => match mask {
+                12 => Cond::Compare(IntCC::UnsignedGreaterThanOrEqual, a, second),
+                3 => Cond::Compare(IntCC::UnsignedLessThan, a, second),
+                10 => self.is_zero_or_not(a, 8),
+                5 => self.is_zero_or_not(a, 7),
+                _ => self.cc_bits(mask),
+            },
+            Kind::LogicalDifference => match mask & 7 {
+                0 => Cond::Known(false),
+                1 => Cond::Compare(IntCC::UnsignedGreaterThan, a, second),
+                2 => Cond::Compare(IntCC::Equal, a, second),
+                3 => Cond::Compare(IntCC::UnsignedGreaterThanOrEqual, a, second),
+                4 => Cond::Compare(IntCC::UnsignedLessThan, a, second),
+                5 => Cond::Compare(IntCC::NotEqual, a, second),
+                6 => Cond::Compare(IntCC::UnsignedLessThanOrEqual, a, second),
+                _ => Cond::Known(true),
+            },
             Kind::CompareSigned | Kind::Compare => match ordering(kind == Kind::CompareSigned) {
                 Some(cc) => Cond::Compare(cc, a, second),
                 None => Cond::Known(mask & 14 == 14),
@@ -326,6 +423,12 @@ impl Emit<'_> {
                 _ => self.cc_bits(mask),
             },
         }
+    }
+
+    /// Whether `v` is zero, for mask 8, or not, for mask 7.
+    fn is_zero_or_not(&mut self, v: Value, mask: u8) -> Cond {
+        let cc = if mask == 8 { IntCC::Equal } else { IntCC::NotEqual };
+        Cond::Compare(cc, v, self.constant(self.type_of(v), 0))
     }
 
     /// Whether the bit of the condition code is on in `mask`.
@@ -351,7 +454,32 @@ mod tests {
 
     #[test]
     fn kinds_make_the_condition_codes_of_the_architecture() {
-        let cases: [(Kind, u64, u64, u8); 24] = [
+        let (least, most) = (i64::MIN as u64, i64::MAX as u64);
+        let (word_least, word_most) = (i64::from(i32::MIN) as u64, i64::from(i32::MAX) as u64);
+        let cases: [(Kind, u64, u64, u8); 44] = [
+            // 1 + 2, -1 + 1, 1 + -3, most + 1, least + least, least + -1
+            (Kind::Sum, 3, 2, 2),
+            (Kind::Sum, 0, 1, 0),
+            (Kind::Sum, (-2i64) as u64, (-3i64) as u64, 1),
+            (Kind::Sum, least, 1, 3),
+            (Kind::Sum, 0, least, 3),
+            (Kind::Sum, most, u64::MAX, 3),
+            (Kind::SumOfWords, word_least, 1, 3),
+            (Kind::SumOfWords, 0, word_least, 3),
+            (Kind::SumOfWords, word_most, 1, 2),
+            // 5 - 3, least - 1, 0 - least, most - -1
+            (Kind::Difference, 2, 3, 2),
+            (Kind::Difference, most, 1, 3),
+            (Kind::Difference, least, least, 3),
+            (Kind::DifferenceOfWords, word_least, u64::MAX, 3),
+            (Kind::DifferenceOfWords, word_least, 1, 1),
+            // 1 + 1, most unsigned + 1, most unsigned + 2
+            (Kind::LogicalSum, 2, 1, 1),
+            (Kind::LogicalSum, 0, 1, 2),
+            (Kind::LogicalSum, 1, 2, 3),
+            (Kind::LogicalDifference, 1, 2, 1),
+            (Kind::LogicalDifference, 2, 1, 3),
+            (Kind::LogicalDifference, 2, 2, 2),
             (Kind::Value, 2, 0, 2),
             (Kind::Zero, 0, 0, 0),
             (Kind::Zero, 5, 0, 1),

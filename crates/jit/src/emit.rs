@@ -53,6 +53,13 @@ pub(crate) enum Cond {
     Number(FloatCC, Value, Value),
     /// A byte, 0 or 1.
     Value(Value),
+    /// Overflow of the signed sum or difference of two values.
+    Overflow {
+        difference: bool,
+        first: Value,
+        second: Value,
+        result: Value,
+    },
 }
 
 /// A branch that an instruction asked for.
@@ -180,6 +187,14 @@ impl Emit<'_> {
         Some((base, self.as_constant(constant)?))
     }
 
+    /// Whether `v` was made as the difference of `first` and `second`.
+    fn is_difference(&self, v: Value, first: Value, second: Value) -> bool {
+        self.b.func.dfg.value_def(v).inst().is_some_and(|inst| {
+            let made = self.b.func.dfg.insts[inst];
+            matches!(made, InstructionData::Binary { opcode: Opcode::Isub, args } if args == [first, second])
+        })
+    }
+
     /// Whether both are certain to be the same sum.
     pub(crate) fn is_same_sum(&self, a: Value, b: Value) -> bool {
         a == b || self.sum(a).is_some_and(|a| self.sum(b) == Some(a))
@@ -274,16 +289,27 @@ impl Emit<'_> {
     /// All 64 bits of register `r`.
     pub(crate) fn full(&mut self, r: u8) -> Value {
         let r = usize::from(r & 15);
-        let full = match self.state.gr[r].full {
-            Some(v) => v,
-            None => self.get_cpu(types::I64, layout::GR + 8 * r),
+        let full = match self.state.gr[r] {
+            Gpr { full: Some(v), .. } => v,
+            Gpr { low_is_newer: true, .. } => {
+                // Only the left word: hosts are slow to fetch what has just been stored in parts.
+                let high = self.get_cpu(types::I32, layout::GR + 8 * r + 4);
+                let high = self.b.ins().uextend(types::I64, high);
+                self.b.ins().ishl_imm_u(high, 32)
+            }
+            _ => self.get_cpu(types::I64, layout::GR + 8 * r),
         };
         let g = &mut self.state.gr[r];
         g.full = Some(full);
         let (true, Some(low)) = (g.low_is_newer, g.low) else { return full };
-        let high = self.b.ins().band_imm_s(full, !0xFFFF_FFFF);
-        let low = self.b.ins().uextend(types::I64, low);
-        let merged = self.b.ins().bor(high, low);
+        let merged = match (self.as_constant(full), self.as_constant(low)) {
+            (Some(full), Some(low)) => self.constant(types::I64, full & !0xFFFF_FFFF | low),
+            _ => {
+                let high = self.b.ins().band_imm_s(full, !0xFFFF_FFFF);
+                let low = self.b.ins().uextend(types::I64, low);
+                self.b.ins().bor(high, low)
+            }
+        };
         let g = &mut self.state.gr[r];
         g.full_is_dirty |= g.low_is_dirty;
         (g.full, g.low_is_newer, g.low_is_dirty) = (Some(merged), false, false);
@@ -296,7 +322,10 @@ impl Emit<'_> {
         let g = self.state.gr[r];
         let low = match (g.low, g.full) {
             (Some(v), _) => v,
-            (None, Some(full)) => self.b.ins().ireduce(types::I32, full),
+            (None, Some(full)) => match self.as_constant(full) {
+                Some(v) => self.constant(types::I32, v),
+                None => self.b.ins().ireduce(types::I32, full),
+            },
             // The hosts are little-endian: the low word comes first.
             (None, None) => self.get_cpu(types::I32, layout::GR + 8 * r),
         };
@@ -324,6 +353,16 @@ impl Emit<'_> {
         }
     }
 
+    /// Stores what the CPU lacks of register `r`, and knows that it has it.
+    pub(crate) fn write_back_one(&mut self, r: u8) {
+        let mut only = self.state;
+        let all = only.gr;
+        only.gr = [Gpr::default(); 16];
+        only.gr[usize::from(r & 15)] = all[usize::from(r & 15)];
+        self.write_back(&only);
+        self.state.gr[usize::from(r & 15)].wrote_back();
+    }
+
     /// Stores what the CPU lacks, and knows that it has it.
     pub(crate) fn synchronize(&mut self) {
         let state = self.state;
@@ -342,6 +381,8 @@ impl Emit<'_> {
             Cond::Compare(cc, a, b) => self.b.ins().icmp(cc, a, b),
             Cond::Number(cc, a, b) => self.b.ins().fcmp(cc, a, b),
             Cond::Value(v) => v,
+            Cond::Overflow { difference: false, first, second, .. } => self.b.ins().sadd_overflow(first, second).1,
+            Cond::Overflow { difference: true, first, second, .. } => self.b.ins().ssub_overflow(first, second).1,
         }
     }
 
@@ -350,7 +391,10 @@ impl Emit<'_> {
             Cond::Known(k) => Cond::Known(!k),
             Cond::Compare(cc, a, b) => Cond::Compare(cc.complement(), a, b),
             Cond::Number(cc, a, b) => Cond::Number(cc.complement(), a, b),
-            Cond::Value(v) => Cond::Compare(IntCC::Equal, v, self.constant(types::I8, 0)),
+            Cond::Value(_) | Cond::Overflow { .. } => {
+                let v = self.byte(c);
+                Cond::Compare(IntCC::Equal, v, self.constant(types::I8, 0))
+            }
         }
     }
 
@@ -386,6 +430,9 @@ impl Emit<'_> {
         signed: bool,
         f: impl Fn(&mut Self, Value, Value) -> Value,
     ) -> Val<T> {
+        if self.as_constant(amount.value) == Some(0) {
+            return a;
+        }
         let fits = T::BITS >= 64 || self.as_constant(amount.value).is_some_and(|n| n < u64::from(T::BITS));
         if fits {
             return Val::new(f(self, a.value, amount.value));
@@ -520,7 +567,10 @@ impl Machine for Emit<'_> {
 
     fn zext<F: Scalar, T: Scalar>(&mut self, v: Val<F>) -> Val<T> {
         Val::new(match T::BITS.cmp(&F::BITS) {
-            std::cmp::Ordering::Greater => self.b.ins().uextend(ty::<T>(), v.value),
+            std::cmp::Ordering::Greater => match self.as_constant(v.value) {
+                Some(v) => self.constant(ty::<T>(), v),
+                None => self.b.ins().uextend(ty::<T>(), v.value),
+            },
             std::cmp::Ordering::Equal => v.value,
             std::cmp::Ordering::Less => match self.as_constant(v.value) {
                 Some(v) => self.constant(ty::<T>(), v),
@@ -530,7 +580,13 @@ impl Machine for Emit<'_> {
     }
     fn sext<F: Scalar, T: Scalar>(&mut self, v: Val<F>) -> Val<T> {
         Val::new(match T::BITS.cmp(&F::BITS) {
-            std::cmp::Ordering::Greater => self.b.ins().sextend(ty::<T>(), v.value),
+            std::cmp::Ordering::Greater => match self.as_constant(v.value) {
+                Some(v) if T::BITS <= 64 => {
+                    let left = 64 - F::BITS;
+                    self.constant(ty::<T>(), ((v << left) as i64 >> left) as u64)
+                }
+                _ => self.b.ins().sextend(ty::<T>(), v.value),
+            },
             std::cmp::Ordering::Equal => v.value,
             std::cmp::Ordering::Less => self.b.ins().ireduce(ty::<T>(), v.value),
         })
@@ -568,8 +624,9 @@ impl Machine for Emit<'_> {
     }
     fn add_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
         if matches!(T::BITS, 32 | 64) {
-            let (v, overflow) = self.b.ins().sadd_overflow(a.value, b.value);
-            return (Val::new(v), Cond::Value(overflow));
+            let v = self.b.ins().iadd(a.value, b.value);
+            let overflow = Cond::Overflow { difference: false, first: a.value, second: b.value, result: v };
+            return (Val::new(v), overflow);
         }
         let v = self.b.ins().iadd(a.value, b.value);
         let (x, y) = (self.b.ins().bxor(v, a.value), self.b.ins().bxor(v, b.value));
@@ -577,8 +634,9 @@ impl Machine for Emit<'_> {
     }
     fn sub_signed<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
         if matches!(T::BITS, 32 | 64) {
-            let (v, overflow) = self.b.ins().ssub_overflow(a.value, b.value);
-            return (Val::new(v), Cond::Value(overflow));
+            let v = self.b.ins().isub(a.value, b.value);
+            let overflow = Cond::Overflow { difference: true, first: a.value, second: b.value, result: v };
+            return (Val::new(v), overflow);
         }
         let v = self.b.ins().isub(a.value, b.value);
         let (x, y) = (self.b.ins().bxor(a.value, b.value), self.b.ins().bxor(a.value, v));
@@ -600,12 +658,21 @@ impl Machine for Emit<'_> {
         if let Some(v) = self.fold::<T>(a, b, |a, b| a & b) {
             return v;
         }
+        if T::BITS <= 64 && self.as_constant(b.value) == Some(T::default().not().widen() as u64) {
+            return a;
+        }
         Val::new(self.b.ins().band(a.value, b.value))
     }
     fn or<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        if let Some(v) = self.fold::<T>(a, b, |a, b| a | b) {
+            return v;
+        }
         Val::new(self.b.ins().bor(a.value, b.value))
     }
     fn xor<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        if let Some(v) = self.fold::<T>(a, b, |a, b| a ^ b) {
+            return v;
+        }
         Val::new(self.b.ins().bxor(a.value, b.value))
     }
     fn not<T: Scalar>(&mut self, a: Val<T>) -> Val<T> {
@@ -655,6 +722,9 @@ impl Machine for Emit<'_> {
             && let Some(bits) = self.as_constant(amount.value)
         {
             return Val::new(self.rotated(a.value, bits));
+        }
+        if self.as_constant(amount.value) == Some(0) {
+            return a;
         }
         Val::new(self.b.ins().rotl(a.value, amount.value))
     }
@@ -718,17 +788,37 @@ impl Machine for Emit<'_> {
         self.know_cc(Kind::Signed, v.value, None);
     }
     fn cc_signed_overflow<T: Scalar>(&mut self, v: Val<T>, overflow: Cond) {
-        if let Cond::Known(false) = overflow {
-            return self.cc_signed(v);
+        match overflow {
+            Cond::Known(false) => return self.cc_signed(v),
+            Cond::Overflow { difference, second, result, .. } if result == v.value => {
+                let kind = match (difference, T::BITS) {
+                    (false, 32) => Kind::SumOfWords,
+                    (false, _) => Kind::Sum,
+                    (true, 32) => Kind::DifferenceOfWords,
+                    (true, _) => Kind::Difference,
+                };
+                return self.know_cc(kind, v.value, Some(second));
+            }
+            _ => {}
         }
         let overflow = self.byte(overflow);
         self.know_cc(Kind::SignedOverflow, v.value, Some(overflow));
     }
     fn cc_add_logical<T: Scalar>(&mut self, v: Val<T>, carry: Cond) {
+        if let Cond::Compare(IntCC::UnsignedLessThan, sum, addend) = carry
+            && sum == v.value
+        {
+            return self.know_cc(Kind::LogicalSum, sum, Some(addend));
+        }
         let carry = self.byte(carry);
         self.know_cc(Kind::AddLogical, v.value, Some(carry));
     }
     fn cc_subtract_logical<T: Scalar>(&mut self, v: Val<T>, borrow: Cond) {
+        if let Cond::Compare(IntCC::UnsignedLessThan, first, second) = borrow
+            && self.is_difference(v.value, first, second)
+        {
+            return self.know_cc(Kind::LogicalDifference, first, Some(second));
+        }
         let carry = self.invert(borrow);
         self.cc_add_logical(v, carry);
     }

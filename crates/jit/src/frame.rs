@@ -80,6 +80,8 @@ pub(crate) struct Frame {
     pub(crate) cc_b: u64,
     /// What the last call of a thunk returned.
     pub(crate) result: u64,
+    /// Where a thunk says that an operand is: host address minus virtual address.
+    pub(crate) addend: u64,
     /// The thunks, by number.
     pub(crate) thunks: [Thunk; THUNKS],
     /// The bridges by which code reaches them: functions that preserve every register, so that code on the hot path need not
@@ -106,6 +108,7 @@ impl Frame {
             cc_a: 0,
             cc_b: 0,
             result: 0,
+            addend: 0,
             thunks: [load, store, probe, host, call, condition_code, hot, divide, stage, store_staged, storage],
             bridges: [0; THUNKS],
             record: 0,
@@ -156,12 +159,19 @@ fn failed(cpu: &mut Cpu) -> u64 {
     0
 }
 
-/// The host address of the frame's own operand, where code fetches or stores what a thunk has fetched or stored.
-fn own(frame: &mut Frame) -> u64 {
-    (&raw mut frame.value).expose_provenance() as u64
+/// Says that code finds the operand of virtual address `address` at `host`.
+fn at(frame: &mut Frame, host: *const u8, address: u64) -> u64 {
+    frame.addend = (host.expose_provenance() as u64).wrapping_sub(address);
+    1
 }
 
-/// Fetches an operand into the frame, in storage's byte order; where it is then.
+/// Says that the operand is the frame's own: code fetches there what a thunk has fetched, or stores there.
+fn own(frame: &mut Frame, address: u64) -> u64 {
+    let host = (&raw const frame.value).cast();
+    at(frame, host, address)
+}
+
+/// Fetches an operand into the frame, in storage's byte order.
 extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
     let (size, ar) = size_and_ar(what);
     let value = match size {
@@ -173,7 +183,7 @@ extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) ->
         _ => {
             // As code fetches them, bytes in storage's order.
             return match cpu.read_bytes(AddressSpace::Logical(ar), address, frame.bytes(size)) {
-                Ok(()) => own(frame),
+                Ok(()) => own(frame, address),
                 Err(_) => failed(cpu),
             };
         }
@@ -181,7 +191,7 @@ extern "C" fn load(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) ->
     match value {
         Ok(v) => {
             frame.value[0] = v;
-            own(frame)
+            own(frame, address)
         }
         Err(_) => failed(cpu),
     }
@@ -212,15 +222,15 @@ extern "C" fn store(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -
         8 => cpu.store::<u64>(address, ar, u64::from_be(v as u64)),
         _ => cpu.store::<u128>(address, ar, u128::from_be(v)),
     };
-    if stored.is_ok() { own(frame) } else { failed(cpu) }
+    if stored.is_ok() { own(frame, address) } else { failed(cpu) }
 }
 
 /// Host address of a store operand within one page, for interlocked updates.
-extern "C" fn host(cpu: &mut Cpu, _: &mut Frame, address: u64, what: u64) -> u64 {
+extern "C" fn host(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -> u64 {
     let (_, ar) = size_and_ar(what);
     let stores = cpu.statistics.code_stores;
     match cpu.host(AddressSpace::Logical(ar), address, Access::Store) {
-        Ok(host) if stores == cpu.statistics.code_stores => host.as_ptr().expose_provenance() as u64,
+        Ok(host) if stores == cpu.statistics.code_stores => at(frame, host.as_ptr(), address),
         _ => failed(cpu),
     }
 }
@@ -232,7 +242,7 @@ extern "C" fn stage(cpu: &mut Cpu, frame: &mut Frame, address: u64, what: u64) -
         return 0;
     }
     let (size, _) = size_and_ar(what);
-    if address % PAGE as u64 + size <= PAGE as u64 { host(cpu, frame, address, what) } else { own(frame) }
+    if address % PAGE as u64 + size <= PAGE as u64 { host(cpu, frame, address, what) } else { own(frame, address) }
 }
 
 /// Stores the operands in the frame; not zero when that was possible.

@@ -10,31 +10,31 @@ use softsie_exec::Ea;
 
 use crate::emit::{Emit, Val, ty};
 use crate::frame::{self, Frame};
+use crate::region::PAGE;
 use crate::vector::host_permutes;
 
 /// A TLB probe in two values.
 pub(crate) struct Probe {
     /// Truth value.
     pub(crate) hit: Value,
-    /// Host address on a hit.
-    pub(crate) host: Value,
+    /// Host address minus virtual address on a hit.
+    pub(crate) addend: Value,
 }
 
 impl Emit<'_> {
-    /// Compares the tag at `tag` of the entry for `address` with the page of the operand's last byte: an operand that goes
-    /// on in the next page never equals it.
+    /// Looks whether `size` bytes at `address` lie in the page of the entry for it, by its tag at `tag`.
     pub(crate) fn probe_tlb(&mut self, address: Value, size: u64, tag: usize) -> Probe {
         let page_bits = 12 - layout::TLB_ENTRY.ilog2();
-        let slot = self.b.ins().ushr_imm_u(address, i64::from(page_bits));
+        // x86-64 has a rotation, but no shift, into another register; what it brings to the left is masked out.
+        let slot = self.b.ins().rotr_imm_u(address, i64::from(page_bits));
         let slot = self.b.ins().band_imm_u(slot, ((TLB_ENTRIES - 1) * layout::TLB_ENTRY) as i64);
         let entry = self.b.ins().iadd(self.tlb, slot);
         let found = self.get(types::I64, entry, tag);
-        let last = self.add_constant(address, size as i64 - 1);
-        let page = self.b.ins().band_imm_s(last, !0xFFF);
-        let hit = self.b.ins().icmp(IntCC::Equal, found, page);
+        let offset = self.b.ins().isub(address, found);
+        let last = self.constant(types::I64, PAGE as u64 - size);
+        let hit = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, offset, last);
         let addend = self.get(types::I64, entry, layout::TLB_ADDEND);
-        let host = self.b.ins().iadd(address, addend);
-        Probe { hit, host }
+        Probe { hit, addend }
     }
 
     /// Bytes reversed: storage is big-endian, the hosts are little-endian.
@@ -77,18 +77,20 @@ impl Emit<'_> {
         let (cold, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(cold);
         self.b.append_block_param(done, types::I64);
-        self.b.ins().brif(probe.hit, done, &[BlockArg::Value(probe.host)], cold, &[]);
+        self.b.ins().brif(probe.hit, done, &[BlockArg::Value(probe.addend)], cold, &[]);
         self.b.switch_to_block(cold);
         if let Some(v) = value {
             let v = self.origin(v);
             self.put(v, self.frame, offset_of!(Frame, value));
         }
         let what = self.constant(types::I64, frame::operand(size, ea.ar));
-        let host = self.call_thunk(thunk, ea.address.value, what);
+        let found = self.call_thunk(thunk, ea.address.value, what);
+        let addend = self.get(types::I64, self.frame, offset_of!(Frame, addend));
         let exit = self.exit_here();
-        self.b.ins().brif(host, done, &[BlockArg::Value(host)], exit, &[]);
+        self.b.ins().brif(found, done, &[BlockArg::Value(addend)], exit, &[]);
         self.b.switch_to_block(done);
-        self.b.block_params(done)[0]
+        let addend = self.b.block_params(done)[0];
+        self.b.ins().iadd(addend, ea.address.value)
     }
 
     pub(crate) fn emit_load<T: Scalar>(&mut self, ea: Ea<Val<u64>>) -> Val<T> {

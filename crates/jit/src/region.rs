@@ -97,6 +97,9 @@ pub(crate) struct Item {
     pub(crate) leader: bool,
     /// General registers whose values the CPU may lack before it.
     pub(crate) dirty: Set,
+    /// Those of which only bits 32-63 may have been written before it since all of them were known together: of these, a leader
+    /// gets bits 32-63, and the CPU has the others.
+    pub(crate) split: Set,
 }
 
 /// How a region is translated.
@@ -167,6 +170,12 @@ impl Plan {
         plan
     }
 
+    /// Whether everything is written back before the instruction: once, instead of at each of the ways out that this and
+    /// later instructions have. Branches have only one; a better region goes on with what it knows.
+    pub(crate) fn writes_back(&self, item: &Item) -> bool {
+        if self.style == Style::Quick { item.survey.may_leave } else { item.survey.may_fail }
+    }
+
     /// Number of the instruction at `offset`.
     pub(crate) fn index_of(&self, offset: i64) -> Option<usize> {
         self.items.binary_search_by_key(&offset, |i| i.offset).ok()
@@ -211,19 +220,30 @@ impl Plan {
             self.full = self.full.union(i.survey.full);
             self.sets_cc |= i.survey.sets_cc;
         }
-        // What the CPU may lack flows along branches until nothing changes.
+        // What the CPU may lack and what is not together flows along branches until nothing changes. But what a loop begins with
+        // is written back and put together before it, instead of in each of its rounds.
+        let mut loops = vec![false; self.items.len()];
+        for (n, target) in targets.iter().enumerate() {
+            if let Some(target) = target.filter(|target| *target <= n) {
+                loops[target] = true;
+            }
+        }
         let mut changed = true;
         while changed {
             changed = false;
             for n in 0..self.items.len() {
                 let i = &self.items[n];
-                let before = if i.survey.may_leave { Set::default() } else { i.dirty };
+                let before = if self.writes_back(i) { Set::default() } else { i.dirty };
                 let after = if i.emits { before.union(i.survey.written) } else { Set::default() };
+                let split = i.split.without(i.survey.full).union(i.survey.narrow);
+                let split = if i.emits { split } else { Set::default() };
                 for to in [next[n], targets[n]].into_iter().flatten() {
-                    let Some(to) = self.items.get_mut(to) else { continue };
+                    let enters_loop = to > n && loops[to];
+                    let Some(to) = self.items.get_mut(to).filter(|_| !enters_loop) else { continue };
                     let dirty = to.dirty.union(after);
-                    changed |= dirty != to.dirty;
-                    to.dirty = dirty;
+                    let split = to.split.union(split);
+                    changed |= dirty != to.dirty || split != to.split;
+                    (to.dirty, to.split) = (dirty, split);
                 }
             }
         }
@@ -286,7 +306,16 @@ impl Item {
             survey = Survey::new(source.mode, enhanced);
         }
         let executed = executed.filter(|_| emits);
-        Some(Item { record, offset, executed, survey, emits, leader: false, dirty: Set::default() })
+        Some(Item {
+            record,
+            offset,
+            executed,
+            survey,
+            emits,
+            leader: false,
+            dirty: Set::default(),
+            split: Set::default(),
+        })
     }
 
     /// Offset of the next sequential instruction.

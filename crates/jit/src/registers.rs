@@ -25,10 +25,9 @@ impl Gpr {
         *self = Gpr { full: Some(v), full_is_dirty: true, ..Gpr::default() };
     }
 
-    /// The CPU has it now.
+    /// The CPU has it now. What is known is merged when wanted, not fetched: hosts are slow to fetch what was just stored in
+    /// parts.
     pub(crate) fn wrote_back(&mut self) {
-        // A doubleword that is known is kept and merged when wanted: hosts are slow to fetch what was just stored in parts.
-        self.low_is_newer &= self.full.is_some();
         (self.low_is_dirty, self.full_is_dirty) = (false, false);
     }
 
@@ -46,6 +45,14 @@ pub(crate) struct Set(pub(crate) u16);
 impl Set {
     pub(crate) fn add(&mut self, r: u8) {
         self.0 |= 1 << (r & 15);
+    }
+
+    pub(crate) fn remove(&mut self, r: u8) {
+        self.0 &= !(1 << (r & 15));
+    }
+
+    pub(crate) fn without(self, other: Set) -> Set {
+        Set(self.0 & !other.0)
     }
 
     pub(crate) fn has(self, r: u8) -> bool {

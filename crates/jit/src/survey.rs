@@ -25,6 +25,8 @@ pub(crate) struct Survey {
     pub(crate) written: Set,
     /// Those of which bits 0-31 are read or written.
     pub(crate) full: Set,
+    /// Those of which bits 32-63 were written last, alone.
+    pub(crate) narrow: Set,
     pub(crate) sets_cc: bool,
     /// Target of a relative branch that may be taken, counted from the start of the page.
     pub(crate) target: Option<i64>,
@@ -34,6 +36,8 @@ pub(crate) struct Survey {
     pub(crate) links: bool,
     /// It may leave the region, for whatever reason.
     pub(crate) may_leave: bool,
+    /// It may leave before it is complete, to be executed by the interpreter.
+    pub(crate) may_fail: bool,
     /// The emitter cannot do it.
     pub(crate) declined: bool,
     loaded: bool,
@@ -48,11 +52,13 @@ impl Survey {
             used: Set::default(),
             written: Set::default(),
             full: Set::default(),
+            narrow: Set::default(),
             sets_cc: false,
             target: None,
             ends: false,
             links: false,
             may_leave: false,
+            may_fail: false,
             declined: false,
             loaded: false,
             stored: false,
@@ -79,7 +85,7 @@ impl Survey {
     /// An exit gives the instruction to the interpreter, which does all of it again. That is right as long as it has not
     /// stored what depends on what it fetched.
     fn may_exit(&mut self) -> Result<(), Exit> {
-        self.may_leave = true;
+        (self.may_leave, self.may_fail) = (true, true);
         self.declined |= self.loaded && self.stored;
         Ok(())
     }
@@ -127,6 +133,7 @@ impl Machine for Survey {
     fn set_gr<T: Scalar>(&mut self, r: u8, (): ()) {
         self.register::<T>(r);
         self.written.add(r);
+        if T::BITS > 32 { self.narrow.remove(r) } else { self.narrow.add(r) }
     }
     fn gr_high(&mut self, r: u8) {
         self.register::<u64>(r);
@@ -332,14 +339,16 @@ impl Machine for Survey {
     }
     fn branch_if(&mut self, c: Option<bool>, (): ()) -> Result<(), Exit> {
         self.ends = c == Some(true);
-        self.may_exit()
+        self.may_leave = true;
+        Ok(())
     }
     fn branch_relative_if(&mut self, c: Option<bool>, o: &Operands) -> Result<(), Exit> {
         self.ends = c == Some(true);
         if c != Some(false) {
             self.target = Some(relative_target(o));
         }
-        self.may_exit()
+        self.may_leave = true;
+        Ok(())
     }
 
     fn require_supervisor(&mut self) -> Result<(), Exit> {

@@ -25,11 +25,18 @@ pub(super) fn selected(first: u8, last: u8) -> u64 {
     if first <= last { from & to } else { from | to }
 }
 
-/// R2 rotated left by I5.
+/// R2 rotated left by I5, of which the bits of `mask` are wanted.
 #[inline(always)]
-fn rotated<M: Machine>(m: &mut M, o: &Operands) -> M::Val<u64> {
-    let source = m.gr::<u64>(o.r2());
-    let amount = m.imm(u32::from(o.i5() & 63));
+fn rotated<M: Machine>(m: &mut M, o: &Operands, mask: u64) -> M::Val<u64> {
+    let amount = u32::from(o.i5() & 63);
+    let source = if mask.rotate_right(amount) >> 32 == 0 {
+        // All of them come from the right word, which engines may have at hand alone.
+        let word = m.gr::<u32>(o.r2());
+        m.zext(word)
+    } else {
+        m.gr::<u64>(o.r2())
+    };
+    let amount = m.imm(amount);
     m.rotl(source, amount)
 }
 
@@ -47,7 +54,7 @@ fn insert<M: Machine, const CC: bool>(m: &mut M, o: &Operands) -> Result<(), Exi
 /// The rotated bits in `mask` and those of R1 in `keep`.
 #[inline(always)]
 fn insert_selected<M: Machine>(m: &mut M, o: &Operands, mask: u64, keep: u64) -> M::Val<u64> {
-    let rotated = rotated(m, o);
+    let rotated = rotated(m, o, mask);
     let mask = m.imm(mask);
     let inserted = m.and(rotated, mask);
     if keep == 0 {
@@ -73,7 +80,7 @@ fn insert_word<M: Machine, const HIGH: bool>(m: &mut M, o: &Operands) -> Result<
 
 fn combine<M: Machine, const OPERATION: u8>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     let mask = selected(o.i3(), o.i4());
-    let rotated = rotated(m, o);
+    let rotated = rotated(m, o, mask);
     let old = m.gr::<u64>(o.r1());
     let (mask, rest) = (m.imm(mask), m.imm(!mask));
     let v = match OPERATION {
