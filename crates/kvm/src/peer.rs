@@ -119,6 +119,11 @@ impl Peer {
         self.exit_requested.load(Ordering::SeqCst) || self.page.immediate_exit()
     }
 
+    /// Forgets a request to leave.
+    pub(crate) fn forget_exit_request(&self) {
+        self.exit_requested.store(false, Ordering::SeqCst);
+    }
+
     /// Makes the vCPU look at its interrupts and requests, whether it sleeps or executes.
     pub(crate) fn look_up(&self) {
         self.kicker.kick();

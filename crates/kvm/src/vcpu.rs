@@ -140,6 +140,11 @@ impl Vcpu {
         self.peer.request_exit();
     }
 
+    /// Forgets a [`Vcpu::kick`] that came too late for the run it was meant for.
+    pub fn forget_kick(&self) {
+        self.peer.forget_exit_request();
+    }
+
     /// KVM_RUN.
     pub fn run(&self) -> Result<()> {
         self.with_running(|running| running.run())
