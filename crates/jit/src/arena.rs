@@ -58,6 +58,11 @@ impl Arena {
         Ok(Arena { writable, executable, used: 0 })
     }
 
+    /// How many bytes are in use.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Copies `code` in: its address, or `None` when the arena is full.
     pub(crate) fn add(&mut self, code: &[u8]) -> Option<*const u8> {
         let start = self.used.next_multiple_of(ALIGNMENT);

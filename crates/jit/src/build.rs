@@ -144,6 +144,7 @@ impl Builder<'_, '_> {
             }
             self.e.place.offset = item.offset;
             self.e.place.index = n;
+            self.annotate();
             self.instruction(item)?;
             if self.closed {
                 continue;
@@ -222,6 +223,13 @@ impl Builder<'_, '_> {
         };
         self.e.b.switch_to_block(block);
         self.e.state = State { gr, cc };
+    }
+
+    /// Says of which instruction the code that follows is, when somebody wants to know.
+    fn annotate(&mut self) {
+        if self.plan.annotated {
+            self.e.b.set_srcloc(crate::dump::location(self.e.place.offset));
+        }
     }
 
     fn instruction(&mut self, item: &Item) -> Result<(), String> {
@@ -371,6 +379,7 @@ impl Builder<'_, '_> {
             self.e.b.switch_to_block(exit.block);
             self.e.state = exit.state;
             self.e.place = exit.place;
+            self.annotate();
             match exit.kind {
                 SideKind::Interpret => self.interpret(),
                 SideKind::Overflow => {

@@ -2,6 +2,7 @@
 //! Source: Cranelift 0.135.8; the settings' reasons are in docs/engine-pattern.md.
 
 use std::io;
+use std::ops::Range;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -35,6 +36,13 @@ pub enum Optimization {
     None,
     /// Mid-end optimisation as well, for the hottest code.
     Speed,
+}
+
+/// Code, the same as text, and which bytes belong to which source location.
+pub(crate) struct Annotated {
+    pub(crate) code: Vec<u8>,
+    pub(crate) assembly: String,
+    pub(crate) places: Vec<(Range<usize>, u64)>,
 }
 
 /// A compiler for one thread.
@@ -109,6 +117,20 @@ impl Compiler {
             return Err(Error::Compile("the code has relocations".to_owned()));
         }
         Ok(code.code_buffer())
+    }
+
+    /// The code of a region with what it is made of, for people.
+    pub(crate) fn annotated(&mut self, plan: &Plan) -> Result<Annotated, Error> {
+        self.context.clear();
+        self.context.set_disasm(true);
+        build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
+        let code = self.code()?.to_vec();
+        let compiled = self.context.compiled_code();
+        let assembly = compiled.and_then(|c| c.vcode.clone()).unwrap_or_default();
+        let places = compiled.map(|c| c.buffer.get_srclocs_sorted()).unwrap_or_default();
+        let places = places.iter().map(|p| (p.start as usize..p.end as usize, u64::from(p.loc.bits()))).collect();
+        self.context.set_disasm(false);
+        Ok(Annotated { code, assembly, places })
     }
 
     /// The IR of a region, for people.

@@ -8,11 +8,12 @@ use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step}
 
 use crate::chain::{Enter, JUMPS, Jump, slot};
 use crate::compiler::{Error, Optimization};
+use crate::dump::Listing;
 use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
 use crate::heat::{NEVER, READY, is_waiting, waiting};
 use crate::mode::Mode;
 use crate::region::{Source, Style};
-use crate::translator::{Found, Generation, Key, Listing, Options, Translated, Translator};
+use crate::translator::{Found, Generation, Key, Options, Translated, Translator};
 
 /// What an engine has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Counters {
     pub instructions: u64,
     /// Times that a region gave an instruction to the interpreter.
     pub interpreted: u64,
+    /// Times that a region ended with an instruction that its handler executed: a branch by register, a supervisor call,
+    /// a change of control state, an exception.
+    pub ended: u64,
     /// Units of interruptible instructions that were not their last.
     pub repeated: u64,
     /// Look-ups among all translations.
@@ -240,6 +244,7 @@ impl Tier for Engine {
                 let exit = if why == ENDED { frame.exit } else { Exit::Program(ProgramCode::FIXED_POINT_OVERFLOW) };
                 // SAFETY: code reports an instruction of its own region.
                 let operands = unsafe { (*frame.record_at(frame.record)).operands };
+                self.counters.ended += 1;
                 self.counters.repeated += u64::from(exit == Exit::Again);
                 if exit == Exit::Branch {
                     cpu.breaking_event_address = cpu.run_base.wrapping_add(u64::from(operands.page_offset()));

@@ -10,13 +10,14 @@
 //! with `registers`, `cc`, `float` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
 //! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
 //! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean; `perf_map`
-//! names for profilers.
+//! names for profilers; `dump` regions as text.
 
 mod arena;
 mod build;
 mod cc;
 mod chain;
 mod compiler;
+mod dump;
 mod emit;
 mod engine;
 mod float;
@@ -33,7 +34,8 @@ mod two_operands;
 mod vector;
 
 pub use compiler::{Error, Optimization, host_features};
+pub use dump::{Listing, dump_regions_at, take_dumps};
 pub use engine::{Counters, Engine};
-pub use perf_map::enable as enable_perf_map;
+pub use perf_map::{address_of as address_of_symbol, enable as enable_perf_map};
 pub use region::Style;
-pub use translator::{Listing, Options, Translated, Translator, without_signals};
+pub use translator::{Options, Translated, Translator, without_signals};

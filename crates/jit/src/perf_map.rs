@@ -26,6 +26,14 @@ const REACH: u64 = 1 << 20;
 /// # Errors
 /// A file cannot be read or written, or has no symbols.
 pub fn enable(symbols: &[PathBuf]) -> io::Result<PathBuf> {
+    let all = read(symbols)?;
+    let path = PathBuf::from(format!("/tmp/perf-{}.map", std::process::id()));
+    let file = File::create(&path).map_err(|error| about(&path, &error.to_string()))?;
+    *MAP.lock() = Some(Map { file, symbols: all });
+    Ok(path)
+}
+
+fn read(symbols: &[PathBuf]) -> io::Result<BTreeMap<u64, String>> {
     let mut all = BTreeMap::new();
     for path in symbols {
         let text = fs::read_to_string(path).map_err(|error| about(path, &error.to_string()))?;
@@ -35,10 +43,22 @@ pub fn enable(symbols: &[PathBuf]) -> io::Result<PathBuf> {
             return Err(about(path, "it has no symbols: lines of ADDRESS TYPE NAME are wanted (nm, kallsyms)"));
         }
     }
-    let path = PathBuf::from(format!("/tmp/perf-{}.map", std::process::id()));
-    let file = File::create(&path).map_err(|error| about(&path, &error.to_string()))?;
-    *MAP.lock() = Some(Map { file, symbols: all });
-    Ok(path)
+    Ok(all)
+}
+
+/// The address of code that is given as a hexadecimal number, or as a symbol of one of the files.
+///
+/// # Errors
+/// It is neither, or a file cannot be read or has no symbols.
+pub fn address_of(place: &str, symbols: &[PathBuf]) -> io::Result<u64> {
+    let all = read(symbols)?;
+    let (name, offset) = place.split_once('+').unwrap_or((place, "0"));
+    let number = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok();
+    let base = all.iter().find(|(_, symbol)| *symbol == name).map(|(address, _)| *address).or_else(|| number(name));
+    match (base, number(offset)) {
+        (Some(base), Some(offset)) => Ok(base.wrapping_add(offset)),
+        _ => Err(io::Error::other(format!("{place} is no hexadecimal address, and no file of symbols has it"))),
+    }
 }
 
 fn about(path: &Path, what: &str) -> io::Error {
@@ -95,6 +115,22 @@ mod tests {
         for none in ["", "00001000 D data", "0000000000000000 T hidden", "                 U wanted", "x T y"] {
             assert_eq!(symbol(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn places_are_addresses_or_symbols() {
+        let path = std::env::temp_dir().join(format!("softsie-symbols-{}", std::process::id()));
+        fs::write(&path, "0000000000100020 T start\n0000000000100100 t add\n").unwrap();
+        let files = [path.clone()];
+        for (place, address) in
+            [("start", 0x10_0020), ("start+0x10", 0x10_0030), ("0x7f", 0x7F), ("7f+1", 0x80), ("add", 0x10_0100)]
+        {
+            assert_eq!(address_of(place, &files).unwrap(), address, "{place}");
+        }
+        for place in ["begin", "start+", "", "start+x"] {
+            assert!(address_of(place, &files).is_err(), "{place}");
+        }
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

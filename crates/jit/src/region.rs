@@ -125,6 +125,8 @@ pub(crate) struct Plan {
     pub(crate) full: Set,
     /// Some emitted instruction sets the condition code.
     pub(crate) sets_cc: bool,
+    /// The function is to tell which of it belongs to which instruction: for people only.
+    pub(crate) annotated: bool,
 }
 
 impl Plan {
@@ -164,6 +166,7 @@ impl Plan {
             used: Set::default(),
             full: Set::default(),
             sets_cc: false,
+            annotated: false,
         };
         plan.entry = plan.index_of(i64::from(source.offset)).unwrap_or(0);
         plan.connect();

@@ -12,6 +12,7 @@ use softsie_cpu::Decoded;
 
 use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
+use crate::dump::{self, Listing};
 use crate::frame::{Data, THUNKS};
 use crate::mode::Mode;
 use crate::perf_map::{self, Name};
@@ -70,6 +71,8 @@ pub struct Translated {
     pub time: Duration,
     /// Times that all code was forgotten.
     pub generations: u64,
+    /// Bytes of host code that are there now.
+    pub kept: u64,
 }
 
 /// Which code a region is made from.
@@ -248,7 +251,8 @@ impl Translator {
 
     /// What was translated so far.
     pub fn translated(&self) -> Translated {
-        *self.0.translated.lock()
+        let kept = self.current().arena.lock().used() as u64;
+        Translated { kept, ..*self.0.translated.lock() }
     }
 
     pub(crate) fn current(&self) -> Arc<Generation> {
@@ -306,26 +310,12 @@ impl Translator {
     /// There is nothing to compile.
     pub(crate) fn listing(&self, source: &Source) -> Result<Listing, Error> {
         let mut compiler = self.0.compiler.lock();
-        let plan = Plan::new(source, self.0.options.limit);
+        let mut plan = Plan::new(source, self.0.options.limit);
         if plan.items.is_empty() {
             return Err(Error::Compile("there is no instruction".to_owned()));
         }
-        let instructions = plan.items.iter().map(|i| i.record.operands.op().mnemonic()).collect();
-        let ir = compiler.ir(&plan)?;
-        let code = compiler.compile(&plan)?.to_vec();
-        Ok(Listing { instructions, ir, code })
+        Listing::new(&mut compiler, source, &mut plan)
     }
-}
-
-/// A region as text.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// Mnemonics of its instructions.
-    pub instructions: Vec<&'static str>,
-    /// Cranelift IR before optimisation.
-    pub ir: String,
-    /// Host code.
-    pub code: Vec<u8>,
 }
 
 impl Drop for Translator {
@@ -362,8 +352,11 @@ impl Inner {
     fn make(&self, compiler: &mut Compiler, absolute: u64, source: &Source) {
         let started = thread_time();
         let key = Key { absolute, offset: source.offset, mode: source.mode };
-        let plan = Plan::new(source, self.options.limit);
+        let mut plan = Plan::new(source, self.options.limit);
         let region = if plan.items.is_empty() { None } else { self.compile(compiler, absolute, source, &plan) };
+        if region.is_some() {
+            dump::note(compiler, source, &mut plan);
+        }
         let pieces = match region {
             Some(_) => plan.text(),
             // Nothing: as long as the first instruction stays what it is.

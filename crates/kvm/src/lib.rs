@@ -39,7 +39,10 @@ pub use client_memory::ClientMemory;
 pub use errno::{Errno, Result};
 pub use own_memory::OwnMemory;
 pub use softsie_cpu::Statistics as CpuStatistics;
-pub use softsie_sie::{EngineCounters, TraceFilter, Tracer, Translated, Translation, enable_perf_map};
+pub use softsie_sie::{
+    EngineCounters, Listing, Style, TraceFilter, Tracer, Translated, Translation, address_of_symbol, dump_regions_at,
+    enable_perf_map, take_dumps,
+};
 pub use system::System;
 pub use vcpu::Vcpu;
 pub use vm::Vm;

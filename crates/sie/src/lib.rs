@@ -6,7 +6,10 @@ mod run;
 mod state_description;
 
 pub use softsie_exec::{Filter as TraceFilter, Tracer};
-pub use softsie_jit::{Counters as EngineCounters, Options as Translation, Translated, Translator, enable_perf_map, without_signals};
+pub use softsie_jit::{
+    Counters as EngineCounters, Listing, Options as Translation, Style, Translated, Translator, address_of_symbol,
+    dump_regions_at, enable_perf_map, take_dumps, without_signals,
+};
 
 pub use run::{Kicker, Leave, ProgramEvent, ProgramInterruption, Sie};
 pub use state_description::{

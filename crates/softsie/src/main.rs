@@ -3,6 +3,7 @@
 //! Truth: README.md describes the interface; the work is done by `softsie-vmm` and `softsie-isa`.
 
 mod disasm;
+mod dump;
 mod isa;
 mod run;
 

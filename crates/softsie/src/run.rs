@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::dump;
 use clap::{Args, ValueEnum};
 use softsie_vmm::{ConsoleKind, Ending, Identity, Options, TraceFilter, Translation, parse_size};
 
@@ -50,8 +51,12 @@ pub struct Arguments {
     /// Name translated code for `perf report`, in /tmp/perf-PID.map
     #[arg(long)]
     perf_map: bool,
-    /// Symbols of guest code for --perf-map, as nm or the guest's /proc/kallsyms has them (more than once)
-    #[arg(long, value_name = "FILE", requires = "perf_map")]
+    /// Show how the code at this hexadecimal address, or symbol, was translated: guest code, Cranelift IR and host code, at
+    /// the end of the run
+    #[arg(long, value_name = "ADDRESS|SYMBOL[+OFFSET]")]
+    dump_region: Option<String>,
+    /// Symbols of guest code for --perf-map and --dump-region, as nm or the guest's /proc/kallsyms has them (more than once)
+    #[arg(long, value_name = "FILE")]
     symbols: Vec<PathBuf>,
     /// Trace instructions: all, or address=FROM-TO,cpu=N,class=NAME,count=FROM-TO, each part optional; needs --trace-to
     #[arg(long, value_name = "FILTER", requires = "trace_to")]
@@ -131,9 +136,16 @@ pub fn run(arguments: &Arguments) -> Result<u8, String> {
     if arguments.perf_map {
         softsie_vmm::enable_perf_map(&arguments.symbols).map_err(|error| format!("no names for perf: {error}"))?;
     }
+    if let Some(place) = &arguments.dump_region {
+        let address = softsie_vmm::address_of_symbol(place, &arguments.symbols).map_err(|error| error.to_string())?;
+        softsie_vmm::dump_regions_at(address);
+    }
     let outcome = softsie_vmm::run(&arguments.options()).map_err(|error| error.to_string())?;
     if let Some(counters) = &outcome.counters {
         eprint!("\n{counters}");
+    }
+    if let Some(place) = &arguments.dump_region {
+        eprint!("\n{}", dump::report(place, &softsie_vmm::take_dumps()));
     }
     Ok(match outcome.ending {
         Ending::PoweredOff | Ending::Left => match (&arguments.status_marker, outcome.reported_status) {

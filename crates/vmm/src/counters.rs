@@ -31,6 +31,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         engine.entries += hot.entries;
         engine.instructions += hot.instructions;
         engine.interpreted += hot.interpreted;
+        engine.ended += hot.ended;
         engine.searches += hot.searches;
         let statistics = cpu.vcpu().statistics();
         entries += statistics.entries.get();
@@ -57,8 +58,12 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     let translated = machine.vm.translated();
     if translated.regions != 0 {
         rows.push(("instructions executed as host code", engine.instructions));
+        rows.push(("instructions executed by the interpreter", sum.instructions.saturating_sub(engine.instructions)));
         rows.push(("entries into host code", engine.entries));
-        rows.push(("instructions that host code left to the interpreter", engine.interpreted));
+        rows.push(("returns because it left an instruction to the interpreter", engine.interpreted));
+        rows.push(("returns because an instruction ended the run", engine.ended));
+        let others = engine.entries.saturating_sub(engine.interpreted + engine.ended);
+        rows.push(("returns because nothing was known to go on with, or attention was wanted", others));
         rows.push(("searches for translations", engine.searches));
         rows.push(("regions translated", translated.regions));
         rows.push(("of those, a second time and better", translated.best));
@@ -67,6 +72,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         rows.push(("regions that could not be translated", translated.refused));
         rows.push(("bytes of host code", translated.bytes));
         rows.push(("microseconds of translating", translated.time.as_micros() as u64));
+        rows.push(("bytes of it kept at the end", translated.kept));
         rows.push(("times that all host code was forgotten", translated.generations));
     }
     let mut text = format!(

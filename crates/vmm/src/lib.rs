@@ -34,5 +34,7 @@ pub use error::{Error, Result};
 pub use machine::{Ending, Identity};
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
-pub use softsie_kvm::{TraceFilter, Translation, enable_perf_map};
+pub use softsie_kvm::{
+    Listing, Style, TraceFilter, Translation, address_of_symbol, dump_regions_at, enable_perf_map, take_dumps,
+};
 pub use storage::parse_size;

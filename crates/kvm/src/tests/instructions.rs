@@ -408,7 +408,13 @@ fn what_the_client_handles() {
     for text in [0xb220_0012u64, 0xb214_1000, 0xb9a0_0000, 0xb2af_0000, 0x0101_0000, 0x9e00_0000] {
         assert!(matches!(exec(&vcpu, text << 32), Err(Stop::ToUser)), "{text:#x}");
     }
-    for text in [0xb9a2_0000_0000_0000, 0xb9ab_0000_0000_0000, 0xaa00_0000_0000_0000, 0xe300_0000_0049_0000, 0xeb00_0000_0060_0000] {
+    for text in [
+        0xb9a2_0000_0000_0000,
+        0xb9ab_0000_0000_0000,
+        0xaa00_0000_0000_0000,
+        0xe300_0000_0049_0000,
+        0xeb00_0000_0060_0000,
+    ] {
         assert_eq!(program(exec(&vcpu, text)), 1, "{text:#x}");
     }
 }
