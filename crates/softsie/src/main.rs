@@ -5,6 +5,8 @@
 mod disasm;
 mod dump;
 mod isa;
+mod kvm;
+mod kvm_probe;
 mod run;
 
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Run a guest: a Linux kernel, an s390x ELF program, or the embedded guest
     Run(Box<run::Arguments>),
+    /// Run a KVM client: a program that opens /dev/kvm gets an s390 one
+    Kvm(kvm::Arguments),
     /// Disassemble an s390x ELF file or raw instructions
     Disasm(disasm::Arguments),
     /// List the instructions by class and facility
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Kvm(arguments) => kvm::run(&arguments),
         Command::Disasm(arguments) => disasm::run(&arguments),
         Command::Isa(arguments) => isa::run(&arguments),
     };
