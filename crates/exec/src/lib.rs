@@ -19,6 +19,7 @@ pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
 pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, run_tiered, step};
 pub use machine::{Machine, StorageOp, Update};
 pub use operand::Ea;
+pub use semantics::interlocked::interlocked_compare_exchange;
 pub use tier::{Arrival, NoTier, Tier};
 pub use trace::{Filter, Tracer};
 pub use vector_op::{VectorOp, VectorOp1, VectorOp3, VectorShift};

@@ -1,8 +1,6 @@
 //! Calls whose capability is not announced yet: each has its place and the answer of a host that lacks it.
 //! Truth: Linux 6.12, the errors in the reference of the interface.
 
-use crate::abi::*;
-use crate::statistics::StatisticsFile;
 use crate::vcpu::Vcpu;
 use crate::vm::Vm;
 use crate::{Errno, Result};
@@ -19,11 +17,6 @@ impl Vm {
         Err(Errno::EINVAL)
     }
 
-    /// KVM_GET_STATS_FD.
-    pub fn get_stats_fd(&self) -> Result<StatisticsFile> {
-        Err(Errno::ENOTTY)
-    }
-
     /// KVM_RESET_DIRTY_RINGS: there is no ring on s390.
     pub fn reset_dirty_rings(&self) -> Result<()> {
         Err(Errno::EINVAL)
@@ -35,11 +28,6 @@ impl Vcpu {
     /// which ends a run with [`Vcpu::kick`].
     pub fn set_signal_mask(&self, _set: Option<u64>) -> Result<()> {
         Ok(())
-    }
-
-    /// KVM_GET_STATS_FD.
-    pub fn get_stats_fd(&self) -> Result<StatisticsFile> {
-        Err(Errno::ENOTTY)
     }
 
     /// KVM_S390_VCPU_FAULT: guest storage is the client's memory, so that nothing is to be mapped.
@@ -55,11 +43,6 @@ impl Vcpu {
     /// KVM_TRANSLATE: s390 never had it.
     pub fn translate(&self) -> Result<()> {
         Err(Errno::EINVAL)
-    }
-
-    /// KVM_SET_GUEST_DEBUG: without guest-PER enhancement, only switching off is possible.
-    pub fn set_guest_debug(&self, debug: &kvm_guest_debug) -> Result<()> {
-        if debug.control == 0 { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
     /// KVM_S390_PV_CPU_COMMAND: there is no ultravisor.

@@ -25,7 +25,7 @@ impl Vm {
                     | KVM_S390_VM_CRYPTO_DISABLE_AES_KW
                     | KVM_S390_VM_CRYPTO_DISABLE_DEA_KW
             ),
-            KVM_S390_VM_CPU_MODEL => attr.attr <= KVM_S390_VM_CPU_MACHINE_SUBFUNC,
+            KVM_S390_VM_CPU_MODEL => attr.attr <= KVM_S390_VM_CPU_MACHINE_UV_FEAT_GUEST,
             KVM_S390_VM_MIGRATION => true,
             KVM_S390_VM_CPU_TOPOLOGY => self.has_facility(TOPOLOGY),
             _ => false,
@@ -64,7 +64,12 @@ impl Vm {
                 // Wrapped keys are not offered by any instruction, so that there are no masks to make.
                 if self.has_facility(76) { Ok(()) } else { Err(Errno::EINVAL) }
             }
+            (KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_APIE | KVM_S390_VM_CRYPTO_DISABLE_APIE) => {
+                // There are no adjunct processors.
+                Err(Errno::EOPNOTSUPP)
+            }
             (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR) => {
+                self.check_model_open()?;
                 let processor: kvm_s390_vm_cpu_processor = memory.read(addr)?;
                 self.change_model(|model| {
                     model.set_processor(&processor);
@@ -75,7 +80,15 @@ impl Vm {
                 let features: kvm_s390_vm_cpu_feat = memory.read(addr)?;
                 self.change_model(|model| model.set_features(&features))
             }
+            (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR_UV_FEAT_GUEST) => {
+                // There are no features of an ultravisor to choose from.
+                match memory.read::<u64>(addr)? {
+                    0 => self.change_model(|_| Ok(())),
+                    _ => Err(Errno::EINVAL),
+                }
+            }
             (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR_SUBFUNC) => {
+                self.check_model_open()?;
                 let subfunctions: kvm_s390_vm_cpu_subfunc = memory.read(addr)?;
                 self.change_model(|model| {
                     model.set_subfunctions(&subfunctions);
@@ -120,6 +133,10 @@ impl Vm {
                 memory.write(addr, &self.model.read().subfunctions())
             }
             (KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE_SUBFUNC) => memory.write(addr, &host_subfunctions()),
+            (
+                KVM_S390_VM_CPU_MODEL,
+                KVM_S390_VM_CPU_PROCESSOR_UV_FEAT_GUEST | KVM_S390_VM_CPU_MACHINE_UV_FEAT_GUEST,
+            ) => memory.write(addr, &0u64),
             (KVM_S390_VM_MIGRATION, KVM_S390_VM_MIGRATION_STATUS) => {
                 memory.write(addr, &u64::from(self.cmma.lock().is_migrating()))
             }
@@ -131,6 +148,10 @@ impl Vm {
     }
 
     fn set_memory_limit(&self, limit: u64) -> Result<()> {
+        let before = self.memory_limit.load(Ordering::Relaxed);
+        if before != KVM_S390_NO_MEM_LIMIT && limit > before {
+            return Err(Errno::E2BIG);
+        }
         if limit == 0 {
             return Err(Errno::EINVAL);
         }

@@ -1,6 +1,10 @@
 //! Guest-storage access for the client (KVM_S390_MEM_OP).
 //! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_s390_vcpu_memsida_op, kvm_s390_vm_mem_op) and gaccess.c.
 
+use softsie_cpu::Request;
+use softsie_exec::interlocked_compare_exchange;
+use softsie_mem::{PAGE_SIZE, Page, PageMarks, StorageKey};
+
 use crate::abi::*;
 use crate::capability::MEM_OP_MAX;
 use crate::client_memory::ClientMemory;
@@ -30,7 +34,7 @@ impl Vcpu {
         let write = match op.op {
             KVM_S390_MEMOP_LOGICAL_READ => false,
             KVM_S390_MEMOP_LOGICAL_WRITE => true,
-            // Only protected vCPUs have a secure-instruction data area.
+            KVM_S390_MEMOP_SIDA_READ | KVM_S390_MEMOP_SIDA_WRITE => return self.sida_op(op),
             _ => return Err(Errno::EINVAL),
         };
         check(op, KVM_S390_MEMOP_F_CHECK_ONLY | KVM_S390_MEMOP_F_INJECT_EXCEPTION | KVM_S390_MEMOP_F_SKEY_PROTECTION)?;
@@ -59,6 +63,21 @@ impl Vcpu {
             }
             Ok(u32::from(info.code))
         })
+    }
+}
+
+impl Vcpu {
+    /// Access to the secure-instruction data area, which only protected vCPUs have. Linux compares with the area's size before
+    /// it looks whether there is one; that is in the last byte of what is the breaking-event address of others.
+    fn sida_op(&self, op: &kvm_s390_mem_op) -> Result<u32> {
+        let [a, b] = [op.ar, op.key];
+        let offset = u32::from_ne_bytes([a, b, op.pad1[0], op.pad1[1]]);
+        if op.flags != 0 || op.size == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let end = op.size.checked_add(offset).ok_or(Errno::EINVAL)?;
+        let area = self.with_running(|running| (u32::from(running.cpu.sd.gbea.get() as u8) + 1) * 4096);
+        Err(if end > area { Errno::E2BIG } else { Errno::EINVAL })
     }
 }
 
@@ -120,15 +139,50 @@ impl Running<'_> {
     }
 }
 
+const ADDRESSING: u32 = pic::ADDRESSING as u32;
+const PROTECTION: u32 = 0x04;
+
 impl Vm {
+    /// Replaces 1, 2, 4, 8 or 16 bytes of absolute storage if they are the expected ones; if not, tells the client which they
+    /// are.
+    fn compare_and_exchange(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
+        check(op, KVM_S390_MEMOP_F_SKEY_PROTECTION)?;
+        let size = op.size as usize;
+        if size > 16 {
+            return Err(Errno::EINVAL);
+        }
+        // Numbers as guests have them, right aligned.
+        let (mut new, mut old) = ([0; 16], [0; 16]);
+        memory.read_bytes(op.buf, &mut new[16 - size..])?;
+        memory.read_bytes(op.old_addr, &mut old[16 - size..])?;
+        let map = self.storage.map();
+        let Some(page) = map.page(op.gaddr) else { return Ok(ADDRESSING) };
+        if !op.gaddr.is_multiple_of(u64::from(op.size)) || !size.is_power_of_two() {
+            return Err(Errno::EINVAL);
+        }
+        let keyed = op.flags & KVM_S390_MEMOP_F_SKEY_PROTECTION != 0;
+        if keyed && !page.state.key().allows_store(op.key) {
+            return Ok(PROTECTION);
+        }
+        page.state.or_key(StorageKey::REFERENCE | StorageKey::CHANGE);
+        page.state.set_marks(PageMarks::DIRTY);
+        let (old, new) = (u128::from_be_bytes(old), u128::from_be_bytes(new));
+        let (found, exchanged) = exchange(page, op.gaddr, size, old, new);
+        if exchanged && page.state.is_code() {
+            self.cluster.request(Request::DropCode(page.absolute));
+        }
+        if !exchanged {
+            memory.write_bytes(op.old_addr, &found.to_be_bytes()[16 - size..])?;
+        }
+        Ok(0)
+    }
+
     /// KVM_S390_MEM_OP on the VM: 0, or the program-interruption code of the access.
     pub fn s390_mem_op(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
-        const ADDRESSING: u32 = pic::ADDRESSING as u32;
-        const PROTECTION: u32 = 0x04;
         let write = match op.op {
             KVM_S390_MEMOP_ABSOLUTE_READ => false,
             KVM_S390_MEMOP_ABSOLUTE_WRITE => true,
-            // The compare-and-swap form is announced by its own bit of the capability.
+            KVM_S390_MEMOP_ABSOLUTE_CMPXCHG => return self.compare_and_exchange(op, memory),
             _ => return Err(Errno::EINVAL),
         };
         check(op, KVM_S390_MEMOP_F_CHECK_ONLY | KVM_S390_MEMOP_F_SKEY_PROTECTION)?;
@@ -164,5 +218,25 @@ impl Vm {
         }
         memory.write_bytes(op.buf, &buffer)?;
         Ok(0)
+    }
+}
+
+/// Compares and exchanges `size` bytes at an absolute address in `page`, on their boundary.
+fn exchange(page: Page<'_>, absolute: u64, size: usize, old: u128, new: u128) -> (u128, bool) {
+    macro_rules! exchange {
+        ($ty:ty) => {{
+            // SAFETY: the place is within the page, because it is on its boundary.
+            let host = unsafe { page.host.add((absolute % PAGE_SIZE) as usize) };
+            // SAFETY: as above; guest storage.
+            let (found, exchanged) = unsafe { interlocked_compare_exchange(host, old as $ty, new as $ty) };
+            (u128::from(found), exchanged)
+        }};
+    }
+    match size {
+        1 => exchange!(u8),
+        2 => exchange!(u16),
+        4 => exchange!(u32),
+        8 => exchange!(u64),
+        _ => exchange!(u128),
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use softsie_cpu::PswMask;
 use softsie_sie::{CpuFlags, InterceptionControls, Kicker, StateDescription, lctl};
 
+use crate::debug::Debug;
 use crate::interrupt::{Floating, Local, LocalIrq, Pending, enabled, time_to_timer, timers_pending};
 use crate::page::RunPage;
 use crate::statistics::Statistics;
@@ -41,6 +42,10 @@ pub(crate) struct Peer {
     waiting: AtomicBool,
     /// The check-stop state: only a reset ends it.
     check_stopped: AtomicBool,
+    /// What the client debugs, if it does.
+    pub(crate) debug: Mutex<Option<Box<Debug>>>,
+    /// A single step has ended in an exit to the client for another reason: it is still to be reported.
+    step_ended: AtomicBool,
     exit_requested: AtomicBool,
     wake: Wake,
     kicker: Kicker,
@@ -65,6 +70,8 @@ impl Peer {
             comparator_sign,
             waiting: AtomicBool::new(false),
             check_stopped: AtomicBool::new(false),
+            debug: Mutex::default(),
+            step_ended: AtomicBool::new(false),
             exit_requested: AtomicBool::new(false),
             wake: Wake::new()?,
             kicker,
@@ -93,6 +100,16 @@ impl Peer {
     pub(crate) fn sleep_check_stopped(&self) {
         self.sd.clear_cpu_flags(CpuFlags::RUNNING);
         self.wake.sleep(|| if self.exit_request_pending() { Look::Awake } else { Look::Sleep(None) });
+    }
+
+    /// A single step has ended, and the client does not know yet.
+    pub(crate) fn remember_step(&self) {
+        self.step_ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a single step is still to be reported; it is no longer.
+    pub(crate) fn forget_step(&self) -> bool {
+        self.step_ended.swap(false, Ordering::SeqCst)
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
@@ -137,7 +154,8 @@ impl Peer {
             if matches!(irq, LocalIrq::SetPrefix(_)) && !self.is_stopped() {
                 return Err(Errno::EBUSY);
             }
-            local.add(irq)?;
+            let kind = local.add(irq)?;
+            self.statistics.injected.bump(kind.number());
         }
         self.look_up();
         Ok(())

@@ -1,9 +1,11 @@
 //! KVM_RUN: entry checks, the loop of delivering, executing and completing interceptions, and the exits to the client.
 //! Truth: Linux 6.12 arch/s390/kvm/kvm-s390.c (kvm_arch_vcpu_ioctl_run, __vcpu_run) and the interface's reference.
 
-use softsie_sie::{CpuFlags, Leave, Sie, icpt};
+use softsie_cpu::Cr0;
+use softsie_sie::{CpuFlags, InterceptionControls, Leave, Sie, icpt, lctl};
 
 use crate::abi::*;
+use crate::debug::{Debug, Debugger};
 use crate::intercept::{Handled, Stop};
 use crate::peer::Peer;
 use crate::vm::Vm;
@@ -25,6 +27,19 @@ impl Running<'_> {
         let (valid, dirty) = self.cpu.page.classes();
         if (valid | dirty) & !KVM_SYNC_S390_VALID_FIELDS != 0 {
             return Err(Errno::EINVAL);
+        }
+        if self.cpu.forget_step() {
+            let (_, address) = self.cpu.page.psw();
+            let debug = self.cpu.debug.lock();
+            let event = debug.as_ref().and_then(|debug| debug.after_step(address));
+            drop(debug);
+            if let Some(event) = event {
+                if let Some(debug) = &mut *self.cpu.debug.lock() {
+                    debug.arrived = false;
+                }
+                self.exit(KVM_EXIT_DEBUG, |exit| exit.debug = event);
+                return Ok(());
+            }
         }
         if !self.vm.user_controls_cpu_state() {
             self.vm.start_cpu(self.cpu);
@@ -70,14 +85,18 @@ impl Running<'_> {
     }
 
     fn deliver_and_execute(&mut self) -> Handled {
+        let debug = self.cpu.debug.lock().take();
+        if let Some(mut debug) = debug {
+            let handled = self.execute_debugged(&mut debug);
+            *self.cpu.debug.lock() = Some(debug);
+            return handled;
+        }
         self.deliver_interrupts()?;
         if self.cpu.is_check_stopped() {
             self.cpu.sleep_check_stopped();
             return Ok(());
         }
-        self.cpu.sd.icptcode.set(icpt::NONE);
-        self.sie.cpu.user_epoch = self.vm.user_epoch();
-        self.cpu.statistics.entries.bump();
+        self.enter();
         match self.sie.run(&self.cpu.sd) {
             Leave::HostRequest => {
                 self.cpu.statistics.host_requests.bump();
@@ -85,6 +104,92 @@ impl Running<'_> {
             }
             Leave::Interception => self.handle_interception(),
         }
+    }
+
+    fn enter(&mut self) {
+        self.cpu.sd.icptcode.set(icpt::NONE);
+        self.sie.cpu.user_epoch = self.vm.user_epoch();
+        self.cpu.statistics.entries.bump();
+    }
+
+    /// As [`Running::deliver_and_execute`], reporting what the client debugs.
+    fn execute_debugged(&mut self, debug: &mut Debug) -> Handled {
+        let hold = if debug.single_step { ComparatorHold::new(self.cpu) } else { ComparatorHold::none() };
+        let delivered = self.deliver_interrupts();
+        let delivered = match delivered {
+            Ok(delivered) => delivered,
+            Err(stop) => {
+                hold.end(self.cpu);
+                return Err(stop);
+            }
+        };
+        if self.cpu.is_check_stopped() {
+            hold.end(self.cpu);
+            self.cpu.sleep_check_stopped();
+            return Ok(());
+        }
+        if delivered {
+            debug.arrived = true;
+            if let Some(event) = debug.after_step(self.cpu.sd.gpsw_addr.get()) {
+                hold.end(self.cpu);
+                return self.debug_exit(debug, event);
+            }
+        }
+        self.enter();
+        hold.intercept(self.cpu);
+        let storage = self.vm.storage.clone();
+        let mut debugger = Debugger::new(debug, &storage);
+        let leave = self.sie.run_observed(&self.cpu.sd, &mut debugger);
+        let (stop, stepped) = (debugger.stop, debugger.stepped);
+        let code = self.cpu.sd.icptcode.get();
+        let executed_only = match leave {
+            Leave::HostRequest => true,
+            // An instruction came before what made the CPU leave.
+            Leave::Interception => stepped && matches!(code, icpt::WAIT | icpt::EXTREQ | icpt::IOREQ | icpt::MCHKREQ),
+        };
+        if executed_only {
+            hold.end(self.cpu);
+            let here = self.cpu.sd.gpsw_addr.get();
+            return match stop.or_else(|| if stepped { debug.after_step(here) } else { None }) {
+                Some(event) => self.debug_exit(debug, event),
+                None => Ok(()),
+            };
+        }
+        // A CPU that waits while it is stepped does not wait for the clock comparator.
+        let waits = code == icpt::WAIT;
+        if !waits {
+            hold.end(self.cpu);
+        }
+        let handled = self.handle_interception();
+        if waits {
+            hold.end(self.cpu);
+        }
+        if !stepped {
+            return handled;
+        }
+        match handled {
+            Ok(()) => {
+                let here = self.cpu.sd.gpsw_addr.get();
+                match stop.or_else(|| debug.after_step(here)) {
+                    Some(event) => self.debug_exit(debug, event),
+                    None => Ok(()),
+                }
+            }
+            Err(stop @ (Stop::ToUser | Stop::Exited)) => {
+                if debug.single_step {
+                    self.cpu.remember_step();
+                }
+                Err(stop)
+            }
+            // The interruption ends the step.
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn debug_exit(&mut self, debug: &mut Debug, event: kvm_debug_exit_arch) -> Handled {
+        debug.arrived = false;
+        self.exit(KVM_EXIT_DEBUG, |exit| exit.debug = event);
+        Err(Stop::Exited)
     }
 
     fn prefix_area_exists(&self) -> bool {
@@ -99,6 +204,40 @@ impl Running<'_> {
             self.cpu.page.set_exit_reason(reason);
         } else {
             self.cpu.page.set_exit(reason, fill);
+        }
+    }
+}
+
+/// Holds interruptions by the clock comparator back while the guest is stepped: control register 0 is without their mask, and
+/// who loads or stores it is intercepted.
+struct ComparatorHold {
+    mask: u64,
+    active: bool,
+}
+
+impl ComparatorHold {
+    fn none() -> Self {
+        Self { mask: 0, active: false }
+    }
+
+    fn new(cpu: &Peer) -> Self {
+        let cr0 = cpu.sd.gcr[0].get();
+        let mask = cr0 & Cr0::CLOCK_COMPARATOR.bits();
+        cpu.sd.gcr[0].set(cr0 & !mask);
+        Self { mask, active: true }
+    }
+
+    fn intercept(&self, cpu: &Peer) {
+        if self.active {
+            cpu.sd.lctl.set(cpu.sd.lctl.get() | lctl::CR0);
+            cpu.sd.ictl.fetch_or(InterceptionControls::STCTL.bits());
+        }
+    }
+
+    fn end(&self, cpu: &Peer) {
+        if self.active {
+            cpu.sd.gcr[0].set(cpu.sd.gcr[0].get() | self.mask);
+            cpu.sd.ictl.fetch_and(!InterceptionControls::STCTL.bits());
         }
     }
 }

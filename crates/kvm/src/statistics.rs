@@ -3,6 +3,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+pub use crate::statistics_file::StatisticsFile;
+
 /// A counter that several threads may bump.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -32,29 +34,23 @@ impl Default for ByByte {
 
 impl ByByte {
     #[inline]
-    fn bump(&self, byte: u8) {
+    pub(crate) fn bump(&self, byte: u8) {
         self.0[usize::from(byte)].bump();
+    }
+
+    /// The count of one byte.
+    pub fn get(&self, byte: u8) -> u64 {
+        self.0[usize::from(byte)].get()
+    }
+
+    /// The counts of all bytes together.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
     }
 
     /// The bytes that have a count, with it.
     pub fn counts(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
         (0..=255u8).zip(self.0.iter().map(Counter::get)).filter(|(_, count)| *count != 0)
-    }
-}
-
-/// Statistics as KVM_GET_STATS_FD gives them: a file that is read.
-#[derive(Debug)]
-pub struct StatisticsFile {
-    content: Vec<u8>,
-}
-
-impl StatisticsFile {
-    /// Reads from `offset` on, as pread does; the number of bytes, 0 at the end.
-    pub fn read_at(&self, offset: u64, to: &mut [u8]) -> usize {
-        let rest = usize::try_from(offset).ok().and_then(|at| self.content.get(at..)).unwrap_or_default();
-        let length = rest.len().min(to.len());
-        to[..length].copy_from_slice(&rest[..length]);
-        length
     }
 }
 
@@ -77,8 +73,10 @@ pub struct Statistics {
     pub diagnose: ByByte,
     /// SIGP by order.
     pub sigp: ByByte,
-    /// Interrupts delivered, all kinds.
-    pub deliveries: Counter,
+    /// Interrupts delivered, by the number of their kind in the order of priority.
+    pub delivered: ByByte,
+    /// Interrupts made pending for this CPU, by the same numbers.
+    pub injected: ByByte,
     /// Sleeps in an enabled wait.
     pub sleeps: Counter,
     /// Exits to the client by exit reason.

@@ -254,12 +254,17 @@ impl Vcpu {
 
     /// KVM_S390_INTERRUPT on the vCPU.
     pub fn s390_interrupt(&self, interrupt: &kvm_s390_interrupt) -> Result<()> {
-        self.vm.inject(&self.peer, LocalIrq::from_interrupt(interrupt)?)
+        self.vm.inject(&self.peer, LocalIrq::from_interrupt(interrupt)?)?;
+        // The step ends with the interruption.
+        self.peer.forget_step();
+        Ok(())
     }
 
     /// KVM_S390_IRQ.
     pub fn s390_irq(&self, irq: &kvm_s390_irq) -> Result<()> {
-        self.vm.inject(&self.peer, LocalIrq::from_irq(irq)?)
+        self.vm.inject(&self.peer, LocalIrq::from_irq(irq)?)?;
+        self.peer.forget_step();
+        Ok(())
     }
 
     /// KVM_S390_STORE_STATUS.

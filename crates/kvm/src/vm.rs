@@ -149,10 +149,20 @@ impl Vm {
             KVM_CAP_S390_GS => self.change_model(|model| model.enable(133))?,
             KVM_CAP_S390_AIS => self.change_model(CpuModel::enable_suppression)?,
             KVM_CAP_S390_CPU_TOPOLOGY => self.change_model(|model| model.enable(11))?,
+            // Large pages behind a guest are a parameter of the host's module, which is off.
+            KVM_CAP_S390_HPAGE_1M => {
+                self.check_model_open()?;
+                return Err(Errno::EINVAL);
+            }
             KVM_CAP_HALT_POLL if cap.args[0] <= u64::from(u32::MAX) => {}
             _ => return Err(Errno::EINVAL),
         }
         Ok(())
+    }
+
+    /// EBUSY when the model can no longer be changed.
+    pub(crate) fn check_model_open(&self) -> Result<()> {
+        if self.cpu_count() == 0 { Ok(()) } else { Err(Errno::EBUSY) }
     }
 
     /// Changes the CPU model, as long as no vCPU has it.

@@ -35,7 +35,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         engine.searches += hot.searches;
         let statistics = cpu.vcpu().statistics();
         entries += statistics.entries.get();
-        deliveries += statistics.deliveries.get();
+        deliveries += statistics.delivered.sum();
         sleeps += statistics.sleeps.get();
         codes.add(&statistics.interceptions, interception_name);
         instructions.add(&statistics.instructions, |first| mnemonic(u16::from(first) << 8));

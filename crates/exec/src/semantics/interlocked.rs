@@ -33,6 +33,14 @@ pub(crate) fn compare_exchange<T: Scalar>(host: NonNull<u8>, expected: T, new: T
     }
 }
 
+/// As [`compare_exchange`], for the host's own updates of guest storage.
+///
+/// # Safety
+/// `host` is in guest storage, aligned to the size of `T`.
+pub unsafe fn interlocked_compare_exchange<T: Scalar>(host: NonNull<u8>, expected: T, new: T) -> (T, bool) {
+    compare_exchange(host, expected, new)
+}
+
 /// What `op` makes of storage operand `old`.
 #[inline(always)]
 pub(crate) fn updated<T: Scalar>(op: Update, old: T, v: T) -> T {

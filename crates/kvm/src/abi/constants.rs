@@ -201,6 +201,36 @@ constants! { u32;
     KVM_DEV_FLIC_AISM_ALL = 11;
 }
 
+// Guest debugging.
+constants! { u32;
+    KVM_GUESTDBG_ENABLE = 1;
+    KVM_GUESTDBG_SINGLESTEP = 2;
+    KVM_GUESTDBG_USE_HW_BP = 0x1_0000;
+    /// Linux's own mark of an exit that is still to come, which its answer to the capability shows.
+    KVM_GUESTDBG_EXIT_PENDING = 0x1000_0000;
+}
+constants! { u8;
+    KVM_HW_BP = 1;
+    KVM_HW_WP_WRITE = 2;
+    KVM_SINGLESTEP = 4;
+}
+
+// Statistics.
+constants! { u32;
+    KVM_STATS_TYPE_CUMULATIVE = 0;
+    KVM_STATS_TYPE_INSTANT = 1;
+    KVM_STATS_TYPE_PEAK = 2;
+    KVM_STATS_TYPE_LINEAR_HIST = 3;
+    KVM_STATS_TYPE_LOG_HIST = 4;
+    KVM_STATS_UNIT_NONE = 0x00;
+    KVM_STATS_UNIT_BYTES = 0x10;
+    KVM_STATS_UNIT_SECONDS = 0x20;
+    KVM_STATS_UNIT_CYCLES = 0x30;
+    KVM_STATS_UNIT_BOOLEAN = 0x40;
+    KVM_STATS_BASE_POW10 = 0x000;
+    KVM_STATS_BASE_POW2 = 0x100;
+}
+
 // Storage keys and CMMA.
 constants! { u32;
     /// Result of KVM_S390_GET_SKEYS: the guest uses no keys.

@@ -222,6 +222,35 @@ pub struct kvm_s390_vm_cpu_subfunc {
     pub reserved: [u8; 1728],
 }
 
+/// Header of statistics.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_stats_header {
+    pub flags: u32,
+    pub name_size: u32,
+    pub num_desc: u32,
+    pub id_offset: u32,
+    pub desc_offset: u32,
+    pub data_offset: u32,
+}
+
+/// Description of a statistic; its name follows.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, missing_docs)]
+pub struct kvm_stats_desc {
+    pub flags: u32,
+    pub exponent: i16,
+    pub size: u16,
+    pub offset: u32,
+    pub bucket_size: u32,
+}
+
+layout!(kvm_stats_header, 24,
+    flags @ 0, name_size @ 4, num_desc @ 8, id_offset @ 12, desc_offset @ 16, data_offset @ 20);
+layout!(kvm_stats_desc, 16, flags @ 0, exponent @ 4, size @ 6, offset @ 8, bucket_size @ 12);
+
 /// A command for a protected guest.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]

@@ -215,7 +215,9 @@ impl Running<'_> {
 
     /// Makes a program interruption pending; the next entry delivers it.
     pub(crate) fn inject_program(&mut self, info: kvm_s390_pgm_info) -> Result<()> {
-        self.cpu.local.lock().add(LocalIrq::Program(info))
+        let kind = self.cpu.local.lock().add(LocalIrq::Program(info))?;
+        self.cpu.statistics.injected.bump(kind.number());
+        Ok(())
     }
 
     /// The guest's PSW.

@@ -43,26 +43,29 @@ const MCIC_GUARDED_STORAGE: u64 = 1 << 27;
 
 impl Running<'_> {
     /// Delivers what can be delivered, in order of priority, and arranges to be called again for the rest.
-    pub(crate) fn deliver_interrupts(&mut self) -> Handled {
+    /// Says whether something was delivered.
+    pub(crate) fn deliver_interrupts(&mut self) -> Handled<bool> {
         self.cpu.reset_interventions();
         if self.cpu.must_check_stop() {
             self.check_stop();
         }
         if self.cpu.is_check_stopped() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut delivered = false;
         loop {
             let first = {
                 let local = self.cpu.local.lock();
                 self.cpu.deliverable(&local, &self.vm.floating).first()
             };
             let Some(first) = first else { break };
-            self.cpu.statistics.deliveries.bump();
+            self.cpu.statistics.delivered.bump(first.number());
             self.deliver(first)?;
+            delivered = true;
         }
         let pending = self.cpu.local.lock().pending | self.vm.floating.pending();
         self.cpu.request_interventions(pending);
-        Ok(())
+        Ok(delivered)
     }
 
     /// An exigent machine check that the PSW masks: the CPU does nothing more until it is reset, and the others hear of it.

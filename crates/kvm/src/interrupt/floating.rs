@@ -10,6 +10,7 @@ use super::irq::{FloatingIrq, IoType};
 use super::local::merge_machine_check;
 use super::pending::Pending;
 use crate::abi::{kvm_s390_ext_info, kvm_s390_io_info, kvm_s390_mchk_info};
+use crate::statistics::ByByte;
 use crate::{Errno, Result};
 
 const MAX_VIRTIO: usize = 87381;
@@ -27,6 +28,8 @@ pub(crate) struct Floating {
     /// What is pending, readable without the lock; changed only under it.
     pending: AtomicU64,
     lists: Mutex<Lists>,
+    /// Interrupts made pending, by the number of their kind.
+    pub(crate) injected: ByByte,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +97,7 @@ impl Floating {
             }
         };
         self.set(bit);
+        self.injected.bump(bit.number());
         Ok(bit)
     }
 

@@ -57,7 +57,8 @@ pub(crate) struct Local {
 
 impl Local {
     /// Makes an interrupt pending. Whether the sender exists and whether the CPU is stopped is the caller's to check.
-    pub(crate) fn add(&mut self, irq: LocalIrq) -> Result<()> {
+    /// Returns its kind.
+    pub(crate) fn add(&mut self, irq: LocalIrq) -> Result<Pending> {
         let bit = match irq {
             LocalIrq::Program(info) => {
                 self.merge_program(info);
@@ -93,11 +94,8 @@ impl Local {
             LocalIrq::ClockComparator => Pending::CLOCK_COMPARATOR,
             LocalIrq::CpuTimer => Pending::CPU_TIMER,
             LocalIrq::MachineCheck(info) => {
-                let bit = merge_machine_check(&mut self.machine_check, info);
-                if bit.is_empty() {
-                    return Ok(());
-                }
-                bit
+                // Nothing, if it has no condition.
+                merge_machine_check(&mut self.machine_check, info)
             }
             LocalIrq::PfaultInit(info) => {
                 self.pfault_init = info;
@@ -105,7 +103,7 @@ impl Local {
             }
         };
         self.pending |= bit;
-        Ok(())
+        Ok(bit)
     }
 
     fn merge_program(&mut self, info: kvm_s390_pgm_info) {
@@ -208,10 +206,10 @@ mod tests {
     #[test]
     fn second_stop_and_second_external_call_are_busy() {
         let mut local = Local::default();
-        assert_eq!(local.add(LocalIrq::Stop { store_status: true }), Ok(()));
+        assert_eq!(local.add(LocalIrq::Stop { store_status: true }), Ok(Pending::STOP));
         assert_eq!(local.add(LocalIrq::Stop { store_status: false }), Err(Errno::EBUSY));
         assert!(local.stop_stores_status);
-        assert_eq!(local.add(LocalIrq::ExternalCall(3)), Ok(()));
+        assert_eq!(local.add(LocalIrq::ExternalCall(3)), Ok(Pending::EXTERNAL_CALL));
         assert_eq!(local.add(LocalIrq::ExternalCall(4)), Err(Errno::EBUSY));
         assert_eq!(local.external_call, 3);
     }

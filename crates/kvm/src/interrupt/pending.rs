@@ -53,6 +53,11 @@ impl Pending {
         (bits != 0).then(|| Self::from_bits_retain(bits & bits.wrapping_neg()))
     }
 
+    /// The number of the kind with the highest priority.
+    pub(crate) fn number(self) -> u8 {
+        self.bits().trailing_zeros() as u8
+    }
+
     /// The subclass of the first I/O interrupt in the set.
     pub(crate) fn io_subclass(self) -> u8 {
         (self & Self::IO).bits().trailing_zeros().saturating_sub(Self::IO_0.bits().trailing_zeros()) as u8 & 7

@@ -29,16 +29,12 @@ pub fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory)
         }
         KVM_SET_SIGNAL_MASK => set_signal_mask(vcpu, argument, memory).map(Outcome::from),
         // The struct is left alone: the state is the result.
-        KVM_GET_MP_STATE => {
-            let state = vcpu.get_mp_state()?;
-            memory.read::<kvm_mp_state>(argument)?;
-            Ok(Outcome::Value(state))
-        }
+        KVM_GET_MP_STATE => vcpu.get_mp_state().map(Outcome::from),
         KVM_SET_MP_STATE => {
             let state: kvm_mp_state = memory.read(argument)?;
             vcpu.set_mp_state(state.mp_state).map(Outcome::from)
         }
-        KVM_SET_GUEST_DEBUG => vcpu.set_guest_debug(&memory.read(argument)?).map(Outcome::from),
+        KVM_SET_GUEST_DEBUG => vcpu.set_guest_debug(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_GET_STATS_FD => vcpu.get_stats_fd().map(Outcome::Statistics),
         KVM_S390_INTERRUPT => vcpu.s390_interrupt(&memory.read(argument)?).map(Outcome::from),
         KVM_S390_IRQ => vcpu.s390_irq(&memory.read(argument)?).map(Outcome::from),
@@ -49,10 +45,7 @@ pub fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory)
         KVM_S390_CLEAR_RESET => vcpu.s390_clear_reset().map(Outcome::from),
         KVM_GET_ONE_REG => vcpu.get_one_reg(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_SET_ONE_REG => vcpu.set_one_reg(&memory.read(argument)?, memory).map(Outcome::from),
-        KVM_S390_UCAS_MAP | KVM_S390_UCAS_UNMAP => {
-            memory.read::<kvm_s390_ucas_mapping>(argument)?;
-            vcpu.s390_ucas().map(Outcome::from)
-        }
+        KVM_S390_UCAS_MAP | KVM_S390_UCAS_UNMAP => vcpu.s390_ucas().map(Outcome::from),
         KVM_S390_VCPU_FAULT => vcpu.s390_vcpu_fault(argument).map(Outcome::from),
         KVM_ENABLE_CAP => vcpu.enable_cap(&memory.read(argument)?).map(Outcome::from),
         KVM_S390_MEM_OP => vcpu.s390_mem_op(&memory.read(argument)?, memory).map(Outcome::from),

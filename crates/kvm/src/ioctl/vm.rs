@@ -61,10 +61,7 @@ pub unsafe fn vm(vm: &Arc<Vm>, request: u32, argument: u64, memory: &dyn ClientM
         KVM_S390_SET_CMMA_BITS => vm.s390_set_cmma_bits(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_S390_PV_COMMAND => vm.s390_pv_command().map(Outcome::from),
         KVM_S390_MEM_OP => vm.s390_mem_op(&memory.read(argument)?, memory).map(Outcome::from),
-        KVM_S390_ZPCI_OP => {
-            memory.read::<kvm_s390_zpci_op>(argument)?;
-            vm.s390_zpci_op().map(Outcome::from)
-        }
+        KVM_S390_ZPCI_OP => vm.s390_zpci_op().map(Outcome::from),
         _ => Err(Errno::ENOTTY),
     }
 }

@@ -2,8 +2,10 @@
 //! interceptions made by hand. Truth: the interface's reference and the Principles of Operation.
 
 mod calls;
+mod debug;
 mod delivery;
 mod instructions;
+mod ioctls;
 mod machine;
 mod machine_check;
 mod per;
