@@ -89,6 +89,8 @@ files! {
     fp_control,
     fp_radix,
     fp_support,
+    hfp,
+    hfp_convert,
     high_word,
     hint,
     host_instructions,
