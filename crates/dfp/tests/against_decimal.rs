@@ -109,12 +109,8 @@ fn shown<T: LowerHex>(outcome: &Outcome<T>) -> String {
 }
 
 fn kind(r: &mut Random) -> (Integer, u32) {
-    [
-        (Integer::Fixed32, 0x120),
-        (Integer::Fixed64, 0x140),
-        (Integer::Logical32, 0x20),
-        (Integer::Logical64, 0x40),
-    ][r.below(4) as usize]
+    [(Integer::Fixed32, 0x120), (Integer::Fixed64, 0x140), (Integer::Logical32, 0x20), (Integer::Logical64, 0x40)]
+        [r.below(4) as usize]
 }
 
 /// Cases of one operation in one format.
