@@ -181,6 +181,7 @@ pub fn is_number(op: Op) -> bool {
     const OPS: &[Op] = &[
         SLL, SRL, SLA, SRA, SLDL, SRDL, SLDA, SRDA, SLLG, SRLG, SLAG, SRAG, SLLK, SRLK, SLAK, SRAK, RLL, RLLG, SRNM,
         SRNMB, SRNMT, VESL, VESRL, VESRA, VERLL, VLGV, VLVG, SPKA, MVCLE, CLCLE, MVCLU, CLCLU, TCEB, TCDB, TCXB, ECAG,
+        TDCET, TDCDT, TDCXT, TDGET, TDGDT, TDGXT, SLDT, SRDT, SLXT, SRXT,
     ];
     OPS.contains(&op)
 }

@@ -20,7 +20,7 @@ semantics! {
 /// Data-exception code of BFP instructions, and of those on the FPC, while CR0 keeps AFP registers away.
 pub(crate) const DXC_BFP_INSTRUCTION: u8 = 0x02;
 /// The same for DFP instructions, the two that signal among them.
-const DXC_DFP_INSTRUCTION: u8 = 0x03;
+pub(crate) const DXC_DFP_INSTRUCTION: u8 = 0x03;
 
 /// Bits of the FPC that must be zero.
 const RESERVED: u32 = 0x0303_0088;
