@@ -26,6 +26,7 @@ mod dpd;
 mod env;
 mod exact;
 mod format;
+mod radix;
 mod significand;
 mod wide;
 
@@ -39,6 +40,7 @@ pub use digits::{Digits, digits, from_digits};
 pub use env::{Env, Outcome, Rounding};
 pub use exact::Exact;
 pub use format::{Class, Extended, Format, Long, Short};
+pub use radix::{Binary, to_binary};
 pub use significand::{
     extract_biased_exponent, extract_significance, insert_biased_exponent, quantize, reround, shift_left, shift_right,
 };
