@@ -51,7 +51,7 @@ impl Decoded {
 pub struct CodePage {
     absolute: u64,
     /// The bytes that were decoded; compared with storage when a fetch translation is made.
-    copy: Box<[u8; PAGE_SIZE as usize]>,
+    pub(crate) copy: Box<[u8; PAGE_SIZE as usize]>,
     /// By halfword within the page: index of the record, zero when not decoded yet.
     entries: Box<[u16; PAGE_SIZE as usize / 2]>,
     /// Record zero is never used.
@@ -63,7 +63,7 @@ pub struct CodePage {
     /// Instructions executed of it without decoding, since.
     undecoded: u16,
     /// Cleared when the text has changed; nothing of the page is executed until it is set again.
-    valid: bool,
+    pub(crate) valid: bool,
     /// Names this state of the text.
     pub(crate) stamp: CodeStamp,
 }
@@ -257,6 +257,21 @@ impl Cpu {
     pub fn code_text(&self) -> &[u8; PAGE_SIZE as usize] {
         // SAFETY: as in `code_stamp`; the copy changes only with exclusive access to the CPU.
         unsafe { &(*self.run_page).copy }
+    }
+
+    /// The first bytes of the page after the current one, when code of it is decoded and may be fetched: the rest of an
+    /// instruction that does not end in the current page. Call it after [`Cpu::code_at`] only.
+    pub fn next_page_text(&self) -> Option<[u8; 4]> {
+        let address = self.run_base.wrapping_add(PAGE_SIZE) & self.address_mask;
+        // SAFETY: as in `decoded_text`.
+        let page = unsafe {
+            let entry = (&(*self.fetch_space).fetch)[Space::fetch_slot(address)];
+            if entry.tag != address {
+                return None;
+            }
+            &*entry.page
+        };
+        page.copy.first_chunk().filter(|_| page.valid).copied()
     }
 
     /// [`Cpu::heat`] of every halfword of the current page.

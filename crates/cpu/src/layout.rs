@@ -44,6 +44,10 @@ pub const RUN_BASE: usize = offset_of!(Cpu, run_base);
 pub const RUN_PAGE: usize = offset_of!(Cpu, run_page);
 /// In that page: its [`crate::CodeStamp`].
 pub const PAGE_STAMP: usize = offset_of!(CodePage, stamp);
+/// In that page: pointer to the bytes that were decoded.
+pub const PAGE_TEXT: usize = offset_of!(CodePage, copy);
+/// In that page: one byte, zero when the bytes are no longer those in storage.
+pub const PAGE_VALID: usize = offset_of!(CodePage, valid);
 /// Pointer to the current space for instruction fetch. It stays the same until an instruction ends with an exit.
 pub const FETCH_SPACE: usize = offset_of!(Cpu, fetch_space);
 /// In a space: pointer to its entries for instruction fetch.

@@ -13,10 +13,10 @@ use softsie_cpu::layout;
 use softsie_exec::semantics;
 
 use crate::cc::Cc;
-use crate::chain::region_signature;
+use crate::chain::{fetch_entry, region_signature};
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
 use crate::frame::{CALL, Data, Frame, HOT, INTERPRET, NEXT, OVERFLOW};
-use crate::region::{Item, Plan, Style};
+use crate::region::{Item, PAGE, Plan, Style};
 use crate::registers::Gpr;
 
 struct Builder<'a, 'p> {
@@ -239,6 +239,10 @@ impl Builder<'_, '_> {
         }
         (e.before, e.interpret, e.branch) = (e.state, None, None);
         (e.serialize, e.interlocked) = (false, false);
+        if !item.rest.is_empty() {
+            self.expect_in_next_page(&item.rest);
+        }
+        let e = &mut self.e;
         if !item.emits {
             self.call();
             return Ok(());
@@ -260,6 +264,32 @@ impl Builder<'_, '_> {
             self.look_up(item.next());
         }
         Ok(())
+    }
+
+    /// Leaves the current instruction to the interpreter unless the next page, which may be another by now, begins with
+    /// `rest`.
+    fn expect_in_next_page(&mut self, rest: &[u8]) {
+        let e = &mut self.e;
+        let next = e.address_of(PAGE as i64);
+        let (entry, same) = fetch_entry(&mut e.b, e.cpu, next);
+        let exit = e.exit_here();
+        let go_on = |e: &mut Emit<'_>, c: Value| {
+            let next = e.b.create_block();
+            e.b.ins().brif(c, next, &[], exit, &[]);
+            e.b.switch_to_block(next);
+        };
+        go_on(e, same);
+        let page = e.get(types::I64, entry, layout::FETCH_PAGE);
+        let valid = e.get(types::I8, page, layout::PAGE_VALID);
+        go_on(e, valid);
+        let text = e.get(types::I64, page, layout::PAGE_TEXT);
+        let mut bytes = [0; 4];
+        bytes[..rest.len()].copy_from_slice(rest);
+        let ty = if rest.len() == 2 { types::I16 } else { types::I32 };
+        let there = e.get(ty, text, 0);
+        let expected = e.constant(ty, u64::from(u32::from_ne_bytes(bytes)));
+        let same = e.b.ins().icmp(IntCC::Equal, there, expected);
+        go_on(e, same);
     }
 
     /// Calls the handler of the current instruction with all state in the CPU.

@@ -66,6 +66,18 @@ pub(crate) fn enter(function: &mut Function, context: &mut FunctionBuilderContex
     b.finalize(isa.frontend_config());
 }
 
+/// The entry for instruction fetch of the page at `base`, and whether it is this page's.
+pub(crate) fn fetch_entry(b: &mut FunctionBuilder<'_>, cpu: Value, base: Value) -> (Value, Value) {
+    let flags = MemFlagsData::trusted();
+    let space = b.ins().load(types::I64, flags, cpu, layout::FETCH_SPACE as i32);
+    let fetch = b.ins().load(types::I64, flags, space, layout::SPACE_FETCH as i32);
+    let n = b.ins().ushr_imm_u(base, i64::from(12 - layout::FETCH_ENTRY.ilog2()));
+    let n = b.ins().band_imm_u(n, ((layout::FETCH_TABLE - 1) * layout::FETCH_ENTRY) as i64);
+    let entry = b.ins().iadd(fetch, n);
+    let tag = b.ins().load(types::I64, flags, entry, layout::FETCH_TAG as i32);
+    (entry, b.ins().icmp(IntCC::Equal, tag, base))
+}
+
 /// Builds the function by which regions go on at an address: in the region there when the table has it, the page is mapped
 /// where the region expects it and attention was not raised; else it returns to Rust.
 pub(crate) fn chain(function: &mut Function, context: &mut FunctionBuilderContext, isa: &dyn TargetIsa) {
@@ -80,15 +92,8 @@ pub(crate) fn chain(function: &mut Function, context: &mut FunctionBuilderContex
     let get = |b: &mut FunctionBuilder<'_>, ty: Type, at: Value, offset: usize| {
         b.ins().load(ty, MemFlagsData::trusted(), at, offset as i32)
     };
-    // The translation of the page.
-    let space = get(&mut b, types::I64, cpu, layout::FETCH_SPACE);
-    let fetch = get(&mut b, types::I64, space, layout::SPACE_FETCH);
-    let n = b.ins().ushr_imm_u(address, i64::from(12 - layout::FETCH_ENTRY.ilog2()));
-    let n = b.ins().band_imm_u(n, ((layout::FETCH_TABLE - 1) * layout::FETCH_ENTRY) as i64);
-    let entry = b.ins().iadd(fetch, n);
-    let tag = get(&mut b, types::I64, entry, layout::FETCH_TAG);
     let base = b.ins().band_imm_s(address, !0xFFF);
-    let same = b.ins().icmp(IntCC::Equal, tag, base);
+    let (entry, same) = fetch_entry(&mut b, cpu, base);
     b.ins().brif(same, known, &[], out, &[]);
 
     b.switch_to_block(known);

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::build::{bridge, build};
 use crate::chain::{chain, enter};
-use crate::region::Plan;
+use crate::region::{Plan, Style};
 
 /// Why there is no engine, or no code.
 #[derive(Debug, Error)]
@@ -50,6 +50,8 @@ pub(crate) struct Compiler {
     isa: OwnedTargetIsa,
     context: Context,
     functions: FunctionBuilderContext,
+    #[cfg(target_arch = "x86_64")]
+    drafter: crate::draft::Drafter,
 }
 
 impl Compiler {
@@ -77,14 +79,24 @@ impl Compiler {
             builder.enable(feature).map_err(|e| host(&e))?;
         }
         let isa = builder.finish(settings::Flags::new(flags)).map_err(|e| host(&e))?;
-        Ok(Compiler { isa, context: Context::new(), functions: FunctionBuilderContext::new() })
+        Ok(Compiler {
+            isa,
+            context: Context::new(),
+            functions: FunctionBuilderContext::new(),
+            #[cfg(target_arch = "x86_64")]
+            drafter: crate::draft::Drafter::default(),
+        })
     }
 
-    /// The code of a region. It needs no relocation.
-    pub(crate) fn compile(&mut self, plan: &Plan) -> Result<&[u8], Error> {
+    /// The code of a region, and whether it is a draft. It needs no relocation.
+    pub(crate) fn compile(&mut self, plan: &Plan) -> Result<(&[u8], bool), Error> {
         self.context.clear();
         build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
-        self.code()
+        #[cfg(target_arch = "x86_64")]
+        if plan.style == Style::Quick && self.drafter.compile(&self.context.func).is_some() {
+            return Ok((self.drafter.code(), true));
+        }
+        Ok((self.code()?, false))
     }
 
     /// The code of the bridge to a thunk.

@@ -17,6 +17,8 @@ mod build;
 mod cc;
 mod chain;
 mod compiler;
+#[cfg(target_arch = "x86_64")]
+mod draft;
 mod dump;
 mod emit;
 mod engine;

@@ -24,6 +24,8 @@ const VECTOR_ENHANCEMENTS_1: u16 = 135;
 pub(crate) struct Source {
     /// The page's text.
     pub(crate) page: Arc<[u8; PAGE]>,
+    /// What the next page begins with, if that is known: the rest of an instruction that does not end in the page.
+    pub(crate) next_page: Option<[u8; 4]>,
     /// Which halfwords of it have been reached by branches, often enough to be worth compiling.
     pub(crate) warm: Halfwords,
     /// Where other regions begin, which this one is to go on in instead of repeating them.
@@ -48,6 +50,7 @@ impl Source {
         };
         Source {
             page: Arc::new(*cpu.code_text()),
+            next_page: cpu.next_page_text(),
             warm: Halfwords::of(cpu.page_heat(), least),
             entries,
             offset,
@@ -88,6 +91,8 @@ pub(crate) struct Item {
     pub(crate) record: Decoded,
     /// In the page.
     pub(crate) offset: i64,
+    /// Its bytes in the next page: none but for the last instruction of the page.
+    pub(crate) rest: Box<[u8]>,
     /// The instruction that an EXECUTE or EXECUTE RELATIVE LONG executes, when code is emitted for that.
     pub(crate) executed: Option<Operands>,
     pub(crate) survey: Survey,
@@ -184,10 +189,11 @@ impl Plan {
         self.items.binary_search_by_key(&offset, |i| i.offset).ok()
     }
 
-    /// The pieces of the page that the region was made from: where they start and end.
+    /// The pieces of the page that the region was made from: where they start and end. What an instruction has in the next
+    /// page is not among them, because code looks at it each time.
     pub(crate) fn text(&self) -> Vec<(usize, usize)> {
         let mut pieces: Vec<(usize, usize)> = Vec::new();
-        let own = self.items.iter().map(|i| (i.offset as usize, i.next() as usize));
+        let own = self.items.iter().map(|i| (i.offset as usize, (i.next() as usize).min(PAGE)));
         let executed = self.items.iter().filter_map(|i| i.executed);
         let executed =
             executed.map(|o| (usize::from(o.page_offset()), usize::from(o.page_offset()) + usize::from(o.length())));
@@ -283,12 +289,18 @@ fn executed(source: &Source, o: &Operands, known: &KnownAddresses) -> Option<Ope
 }
 
 impl Item {
-    /// The instruction at `offset`; `None` when it is none, is not all in the page, or is certain to raise an exception.
+    /// The instruction at `offset`; `None` when it is none, is not all known, or is certain to raise an exception.
     fn new(source: &Source, offset: i64, known: &KnownAddresses) -> Option<Item> {
         let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
         let length = usize::from(instruction_length(*source.page.get(at)?));
+        let here = source.page.get(at..(at + length).min(PAGE))?;
         let mut text = [0; 8];
-        text[..length].copy_from_slice(source.page.get(at..at + length)?);
+        text[..here.len()].copy_from_slice(here);
+        let rest: Box<[u8]> = match length - here.len() {
+            0 => Box::default(),
+            missing => source.next_page?[..missing].into(),
+        };
+        text[here.len()..length].copy_from_slice(&rest);
         let text = u64::from_be_bytes(text);
         let op = decode(text).filter(|op| source.model.has_instruction(*op) && semantics::is_implemented(*op))?;
         let operands: Operands = extract(op, text, at as u16);
@@ -308,10 +320,13 @@ impl Item {
         if !emits {
             survey = Survey::new(source.mode, enhanced);
         }
+        // The interpreter executes it when the next page is not what it was.
+        survey.may_leave |= !rest.is_empty();
         let executed = executed.filter(|_| emits);
         Some(Item {
             record,
             offset,
+            rest,
             executed,
             survey,
             emits,

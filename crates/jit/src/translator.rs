@@ -41,7 +41,7 @@ impl Options {
     /// For running guests.
     pub const USUAL: Options = Options {
         optimization: Optimization::None,
-        threshold: 1000,
+        threshold: 200,
         background: true,
         limit: 64,
         style: Style::Quick,
@@ -59,6 +59,8 @@ pub struct Translated {
     pub regions: u64,
     /// Of those, the better ones.
     pub best: u64,
+    /// Of those, drafts: quick ones not made by Cranelift.
+    pub drafts: u64,
     /// Instructions in them, each region's counted by itself.
     pub instructions: u64,
     /// Of those, calls of handlers.
@@ -371,7 +373,7 @@ impl Inner {
 
     fn compile(&self, compiler: &mut Compiler, absolute: u64, source: &Source, plan: &Plan) -> Option<Region> {
         // What the compiler refuses is interpreted; no test lets it pass.
-        let Ok(code) = compiler.compile(plan) else {
+        let Ok((code, draft)) = compiler.compile(plan) else {
             self.translated.lock().refused += 1;
             return None;
         };
@@ -382,7 +384,7 @@ impl Inner {
             Some(code) => code,
             None => {
                 generation = self.renew(compiler).ok()?;
-                let code = compiler.compile(plan).ok()?;
+                let (code, _) = compiler.compile(plan).ok()?;
                 let second = generation.arena.lock().add(code);
                 second?
             }
@@ -400,6 +402,7 @@ impl Inner {
         let mut translated = self.translated.lock();
         translated.regions += 1;
         translated.best += u64::from(plan.style == Style::Best);
+        translated.drafts += u64::from(draft);
         translated.instructions += plan.items.len() as u64;
         translated.calls += plan.items.iter().filter(|i| !i.emits).count() as u64;
         translated.bytes += length as u64;

@@ -66,6 +66,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         rows.push(("returns because nothing was known to go on with, or attention was wanted", others));
         rows.push(("searches for translations", engine.searches));
         rows.push(("regions translated", translated.regions));
+        rows.push(("of those, drafts", translated.drafts));
         rows.push(("of those, a second time and better", translated.best));
         rows.push(("instructions in them", translated.instructions));
         rows.push(("of those, calls of the interpreter's functions", translated.calls));
