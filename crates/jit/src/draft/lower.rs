@@ -458,9 +458,7 @@ impl Draft<'_> {
     fn call(&mut self, args: &[Value], result: Value) -> Option<()> {
         // Before the registers are given up: fetching finds constants and what is in memory.
         for v in &args[3..] {
-            if self.v.as_constant(*v).is_none() {
-                return None;
-            }
+            self.v.as_constant(*v)?;
         }
         self.fetch(args[0], R11)?;
         self.spill_all()?;
@@ -586,7 +584,8 @@ impl Draft<'_> {
         let mut c = self.truth(condition)?;
         let [(mut yes, mut yes_args), (mut no, mut no_args)] = [self.target(&blocks[0]), self.target(&blocks[1])];
         // What goes on is the second.
-        if self.next == Some(yes) && self.may_fall_into(yes) || !self.is_plain(yes, &yes_args) && self.next != Some(no) {
+        if self.next == Some(yes) && self.may_fall_into(yes) || !self.is_plain(yes, &yes_args) && self.next != Some(no)
+        {
             std::mem::swap(&mut yes, &mut no);
             std::mem::swap(&mut yes_args, &mut no_args);
             c = c.opposite();

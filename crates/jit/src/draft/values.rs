@@ -4,7 +4,7 @@
 use cranelift_codegen::ir::Value;
 
 use super::Draft;
-use super::assembler::{RAX, RCX, RDI, RDX, R8, R9, R10, RSI, RSP, Reg};
+use super::assembler::{R8, R9, R10, RAX, RCX, RDI, RDX, RSI, RSP, Reg};
 
 /// The registers that values are given. RDI and RSI always have the function's two parameters, R11 is for the moment, and
 /// the others belong to the caller.
@@ -302,10 +302,8 @@ impl Draft<'_> {
     /// Puts into registers what `wanted` has there; RSI and RDI aside, R11 may be used.
     pub(super) fn conform(&mut self, wanted: &State, except: Option<Value>) -> Option<()> {
         let pairs = |s: &State| REGISTERS.into_iter().filter_map(|r| Some((r, s.owner(r)?))).collect::<Vec<_>>();
-        let wrong: Vec<(Reg, Value)> = pairs(wanted)
-            .into_iter()
-            .filter(|(r, v)| Some(*v) != except && self.state.owner(*r) != Some(*v))
-            .collect();
+        let wrong: Vec<(Reg, Value)> =
+            pairs(wanted).into_iter().filter(|(r, v)| Some(*v) != except && self.state.owner(*r) != Some(*v)).collect();
         for (_, v) in &wrong {
             if let Some(r) = self.state.register_of(*v) {
                 self.spill(r)?;
