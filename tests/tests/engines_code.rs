@@ -67,6 +67,32 @@ fn a_page_mapped_anew_under_the_same_address_is_executed_at_once() {
 }
 
 #[test]
+fn an_address_in_two_address_spaces_is_code_of_each() {
+    // LOAD CONTROL changes the primary space and purges nothing: both pages stay known, under the same address.
+    let source = format!(
+        "cpu0: llilf %r8,FRAME\n larl %r1,one\n mvc 0(6,%r8),0(%r1)\n llilf %r8,OTHER\n larl %r1,two\n mvc 0(6,%r8),0(%r1)\n\
+         llilf %r8,FRAME\n llilf %r6,ENTRY\n stg %r8,0(%r6)\n\
+         {DAT_ON}\n llilf %r9,VIRTUAL\n llilf %r11,200\n llilf %r7,SEGMENTS\n lghi %r12,1\n\
+         1: stg %r7,0xe00\n lctlg %c1,%c1,0xe00\n lghi %r10,3\n\
+         2: basr %r14,%r9\n cgr %r4,%r12\n jne bad\n brctg %r10,2b\n\
+         xilf %r7,0x40000\n xilf %r12,3\n brctg %r11,1b\n stnsm 0xe08,0xfb\n diag %r0,%r0,0\n\
+         bad: diag %r0,%r0,0xbad\none: lghi %r4,1\n br %r14\ntwo: lghi %r4,2\n br %r14\n"
+    );
+    // The second space differs in one page.
+    let make = || {
+        let mut machine = with_tables(1, &source);
+        for n in 0..2048 {
+            machine.write_u64(0x14_0000 + n * 8, if n == 0 { 0x15_0000 } else { 0x20 });
+        }
+        for n in 0..256 {
+            machine.write_u64(0x15_0000 + n * 8, if n == 0xC0 { 0x6_1000 } else { n << 12 });
+        }
+        machine
+    };
+    by_each("two address spaces", &make, &mut |_| ());
+}
+
+#[test]
 fn code_that_maps_its_own_page_anew_goes_on_in_the_new_one() {
     // CSPG replaces the entry of the page that it is in, and clears the TLBs before the next instruction is fetched.
     let source = format!(
