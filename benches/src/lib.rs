@@ -1,6 +1,12 @@
 //! Guest loops that stand for kinds of code, ready to be run by either engine.
 //! May depend on everything; nothing depends on it. Truth of the results: each loop checks its own.
 
+mod parts;
+mod signals;
+
+pub use parts::{CLASSES, Part, Program, SYSTEM, TIMES};
+pub use signals::Signals;
+
 use softsie_cpu::{Cpu, Psw};
 use softsie_exec::{Leave, NoObserver, run};
 use softsie_jit::Engine;
