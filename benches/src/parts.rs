@@ -10,6 +10,7 @@ const CODE: u64 = 0x2000;
 const DATA: u64 = 0x5000;
 const WAIT: u64 = 0x200;
 const MASK: u64 = 0x1_8000_0000;
+const DAT: u64 = 1 << 58;
 /// How often a program goes round.
 pub const TIMES: u64 = 1000;
 
@@ -86,8 +87,6 @@ pub const SYSTEM: &[Part] = &[
 pub struct Program {
     bare: Bare,
     dat: bool,
-    /// Length of its text.
-    length: u64,
 }
 
 impl Program {
@@ -119,28 +118,29 @@ impl Program {
         write(DATA, &data);
         // Packed decimal numbers.
         write(DATA + 512, &[0, 0, 0, 0, 0, 0, 0, 0x1C, 0, 0, 0, 0, 0, 0, 0, 0x2C]);
-        Program { bare, dat: part.dat, length: program.bytes.len() as u64 }
+        if part.dat {
+            build_tables(cpu, &[], &[]).expect("the tables fit");
+            let space = cpu.cr[1];
+            for (at, value) in [(1024, space | 0x80), (1032, space)] {
+                cpu.write_absolute(DATA + 0x1000 + at, &value.to_be_bytes()).expect("the data is there");
+            }
+            cpu.flush_tlb();
+        }
+        Program { bare, dat: part.dat }
     }
 
     /// Runs the loop `rounds` times by the interpreter or an engine; how many instructions that were.
     ///
     /// # Panics
     /// The loop did not end as it should.
-    #[allow(clippy::expect_used)]
     pub fn run(&mut self, rounds: u64, engine: Option<&mut Engine>) -> u64 {
         let cpu = &mut self.bare.cpu;
         self::registers(cpu, rounds);
         cpu.set_psw(Psw::new(MASK, CODE));
         if self.dat {
-            cpu.psw = Psw::new(MASK, CODE);
-            build_tables(cpu, &[], &[]).expect("the tables fit");
-            // The page table's entry of the data's page.
-            let entry = 0xF_4000 + DATA / 0x1000 * 8;
-            (cpu.gr[8], cpu.gr[9], cpu.gr[10]) = (entry, 0xF_4000, DATA);
-            let space = cpu.cr[1];
-            cpu.write_absolute(DATA + 0x1000 + 1024, &(space | 0x80).to_be_bytes()).expect("data");
-            cpu.write_absolute(DATA + 0x1000 + 1032, &space.to_be_bytes()).expect("data");
-            cpu.set_psw(cpu.current_psw());
+            // The page table, and its entry of the data's page.
+            (cpu.gr[8], cpu.gr[9], cpu.gr[10]) = (0xF_4000 + DATA / 0x1000 * 8, 0xF_4000, DATA);
+            cpu.set_psw(Psw::new(MASK | DAT, CODE));
         }
         let before = cpu.statistics.instructions;
         cpu.start_running();
@@ -162,11 +162,6 @@ impl Program {
         let cpu = &mut self.bare.cpu;
         cpu.write_absolute(CODE + 2, &number.to_be_bytes()).expect("code is there");
         cpu.flush_fetch();
-    }
-
-    /// Bytes of its text.
-    pub fn length(&self) -> u64 {
-        self.length
     }
 }
 
