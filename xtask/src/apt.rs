@@ -314,6 +314,33 @@ impl Apt {
     }
 }
 
+impl Apt {
+    /// Downloads the source package `package` into `folder` and says which file its upstream archive became.
+    pub fn download_source(&self, package: &str, folder: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let path = self.root.join("mirror.sources");
+        let binary = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let source =
+            binary.replace("Types: deb\n", "Types: deb-src\n").replace("Targets: Packages", "Targets: Sources");
+        fs::write(&path, source).with_context(|| format!("cannot write {}", path.display()))?;
+        let updated = self.run("apt-get", &["update"], &self.root);
+        let output = self.run("apt-get", &["source", "--download-only", package], folder);
+        fs::write(&path, binary).with_context(|| format!("cannot write {}", path.display()))?;
+        let (updated, output) = (updated?, output?);
+        let start = format!("{package}_");
+        let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let file = entries.flatten().map(|entry| entry.path()).find(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(&start) && name.contains(".orig.tar.")
+        });
+        match file {
+            Some(path) if output.status.success() => Ok(path),
+            _ if !updated.status.success() => bail!("the mirror gives no source packages: {}", complaint(&updated)),
+            _ => bail!("cannot download the source of {package}: {}", complaint(&output)),
+        }
+    }
+}
+
 /// The name in apt's cache of the package of one line of a simulation: `Inst NAME (VERSION ORIGIN [ARCHITECTURE])`, where
 /// the version of a package from several releases is followed by all of them. Truth: apt-get(8), `--simulate`.
 fn archive_name(line: &str) -> Option<String> {

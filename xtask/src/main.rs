@@ -18,6 +18,7 @@ mod mirror;
 mod oracles;
 mod programs;
 mod progress;
+mod qemu_client;
 mod rootfs;
 mod soak;
 mod tests;
@@ -55,6 +56,8 @@ enum Chore {
     Bench(bench::Options),
     /// Run mixed work in a guest for hours, and tell what memory and translated code take meanwhile
     Soak(soak::Options),
+    /// Build QEMU with its s390x KVM client, and boot Debian's kernel in it with softsie below /dev/kvm
+    QemuClient(qemu_client::Options),
     /// Write docs/coverage.tsv: cases, exceptions and differential rounds of each instruction
     Coverage,
     /// Run every check: format, lints, tests, and a boot of the real kernel
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Chore::Clif(options) => clif::run(&repository(), &options),
         Chore::Bench(options) => bench::run(&repository(), &options),
         Chore::Soak(options) => soak::run(&repository(), &options),
+        Chore::QemuClient(options) => qemu_client::run(&repository(), &options),
         Chore::Coverage => coverage::run(&repository()),
         Chore::Test(options) => tests::run(&repository(), &options),
     };

@@ -1,12 +1,13 @@
 //! Bit arrays of the CPU model for a client whose byte order is not the mainframe's. Facility lists are declared as arrays
 //! of doublewords, and bit n is bit 63 - n % 64 of doubleword n / 64 for who reads them so; QEMU does, and reads the
-//! subfunction blocks in the same way. What it sets, it builds as strings of bytes. Truth: uapi asm/kvm.h of s390; what
+//! subfunction blocks in the same way. What it sets, it builds as strings of bytes, and features of KVM are such strings both
+//! ways. Truth: uapi asm/kvm.h of s390; what
 //! QEMU 10.0's target/s390x/cpu_features.c does on a little-endian host.
 
 use kvm::abi::{
-    KVM_GET_DEVICE_ATTR, KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_SUBFUNC, KVM_S390_VM_CPU_MODEL,
-    KVM_S390_VM_CPU_PROCESSOR, KVM_SET_DEVICE_ATTR, kvm_device_attr, kvm_s390_vm_cpu_machine,
-    kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
+    KVM_GET_DEVICE_ATTR, KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MACHINE_SUBFUNC,
+    KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, KVM_S390_VM_CPU_PROCESSOR_FEAT, KVM_SET_DEVICE_ATTR,
+    kvm_device_attr, kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
 };
 use kvm::ioctl::{self, Outcome};
 use kvm::{ClientMemory, Result, Vm};
@@ -35,6 +36,26 @@ pub(crate) unsafe fn vm(vm: &Arc<Vm>, request: u32, argument: u64, memory: &dyn 
                 swap(&mut bytes);
                 memory.write_bytes(attr.addr, &bytes)?;
                 return Ok(().into());
+            }
+            (
+                KVM_GET_DEVICE_ATTR,
+                KVM_S390_VM_CPU_MODEL,
+                KVM_S390_VM_CPU_MACHINE_FEAT | KVM_S390_VM_CPU_PROCESSOR_FEAT,
+            ) => {
+                vm.get_device_attr(&attr, memory)?;
+                let mut features: kvm_s390_vm_cpu_feat = memory.read(attr.addr)?;
+                features.feat = features.feat.map(u64::swap_bytes);
+                memory.write(attr.addr, &features)?;
+                return Ok(().into());
+            }
+            (KVM_SET_DEVICE_ATTR, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR_FEAT) => {
+                let mut features: kvm_s390_vm_cpu_feat = memory.read(attr.addr)?;
+                // All features have numbers below 16: read as strings of bytes, they are in the right half of a number.
+                if features.feat[0] >> 32 == 0 {
+                    features.feat = features.feat.map(u64::swap_bytes);
+                }
+                attr.addr = core::ptr::from_ref(&features).expose_provenance() as u64;
+                return vm.set_device_attr(&attr, memory).map(Outcome::from);
             }
             (KVM_SET_DEVICE_ATTR, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR) => {
                 let mut processor: kvm_s390_vm_cpu_processor = memory.read(attr.addr)?;
