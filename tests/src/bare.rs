@@ -4,7 +4,9 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use softsie_cpu::{Attention, Cluster, Cpu, Decoded, Exit, FacilityList, Model, ProgramCode, TimerService};
+use softsie_cpu::{
+    Attention, Cluster, Cpu, Decoded, Exit, FacilityList, Model, ProgramCode, TimerService, WrappingKeys,
+};
 use softsie_exec::{DISPATCH, Leave, Observer, run};
 use softsie_mem::Storage;
 
@@ -70,7 +72,10 @@ pub(crate) fn model() -> Arc<Model> {
     for f in [8, 36, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33, 139] {
         facilities.set(f, true);
     }
-    Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() })
+    // Cases with encrypted keys know these.
+    let dea = std::array::from_fn(|i| 0x40 + i as u8);
+    let wrapping_keys = WrappingKeys::new(Some(dea), Some(std::array::from_fn(|i| i as u8)));
+    Arc::new(Model { facilities, cpu_id: 0x00FF_FFFF_8561_0000, wrapping_keys, ..Model::default() })
 }
 
 impl Default for Bare {

@@ -1,6 +1,10 @@
 //! What kind of CPU is shown to the guest: its facility list and identification.
 //! Source: Principles of Operation, chapter 4, Facility Indications; chapter 10, STORE CPU ID, STORE FACILITY LIST EXTENDED.
 
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
 /// A facility list as STFLE stores it: facility 0 is the leftmost bit of the first byte.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FacilityList(pub [u8; 256]);
@@ -48,6 +52,54 @@ pub struct Model {
     pub unannounced: FacilityList,
     /// What STIDP stores, without the CPU address.
     pub cpu_id: u64,
+    /// The keys that encrypt cryptographic keys.
+    pub wrapping_keys: WrappingKeys,
+}
+
+/// The keys under which programs hold cryptographic keys that they need not know. Without one there are no functions for keys
+/// of that kind. Clones are the same keys: the host may change them while CPUs have the model.
+#[derive(Clone, Default)]
+pub struct WrappingKeys(Arc<RwLock<(Option<[u8; 24]>, Option<[u8; 32]>)>>);
+
+impl WrappingKeys {
+    /// These keys.
+    pub fn new(dea: Option<[u8; 24]>, aes: Option<[u8; 32]>) -> Self {
+        Self(Arc::new(RwLock::new((dea, aes))))
+    }
+
+    /// The one for DEA and TDEA keys.
+    pub fn dea(&self) -> Option<[u8; 24]> {
+        self.0.read().0
+    }
+
+    /// The one for AES keys and those of elliptic curves.
+    pub fn aes(&self) -> Option<[u8; 32]> {
+        self.0.read().1
+    }
+
+    /// Replaces the one for DEA and TDEA keys.
+    pub fn set_dea(&self, key: Option<[u8; 24]>) {
+        self.0.write().0 = key;
+    }
+
+    /// Replaces the one for AES keys and those of elliptic curves.
+    pub fn set_aes(&self, key: Option<[u8; 32]>) {
+        self.0.write().1 = key;
+    }
+}
+
+impl PartialEq for WrappingKeys {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for WrappingKeys {}
+
+impl std::fmt::Debug for WrappingKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WrappingKeys").field("dea", &self.dea().is_some()).field("aes", &self.aes().is_some()).finish()
+    }
 }
 
 impl Model {

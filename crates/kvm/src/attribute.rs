@@ -61,8 +61,17 @@ impl Vm {
                 Ok(())
             }
             (KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_AES_KW..=KVM_S390_VM_CRYPTO_DISABLE_DEA_KW) => {
-                // Wrapped keys are not offered by any instruction, so that there are no masks to make.
-                if self.has_facility(76) { Ok(()) } else { Err(Errno::EINVAL) }
+                if !self.has_facility(76) {
+                    return Err(Errno::EINVAL);
+                }
+                let model = self.model.read();
+                match attr.attr {
+                    KVM_S390_VM_CRYPTO_ENABLE_AES_KW => model.wrap_aes_keys(true),
+                    KVM_S390_VM_CRYPTO_ENABLE_DEA_KW => model.wrap_dea_keys(true),
+                    KVM_S390_VM_CRYPTO_DISABLE_AES_KW => model.wrap_aes_keys(false),
+                    _ => model.wrap_dea_keys(false),
+                }
+                Ok(())
             }
             (KVM_S390_VM_CRYPTO, KVM_S390_VM_CRYPTO_ENABLE_APIE | KVM_S390_VM_CRYPTO_DISABLE_APIE) => {
                 // There are no adjunct processors.

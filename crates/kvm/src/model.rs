@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use softsie_cpu::{FacilityList, Model};
+use softsie_cpacf::{functions, random};
+use softsie_cpu::{FacilityList, Model, WrappingKeys};
 
 use crate::abi::{kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc};
 use crate::{Errno, Result};
@@ -81,6 +82,9 @@ const SUPPRESSION: u16 = 72;
 /// topology.
 const BY_CAPABILITY: [u16; 4] = [64, SUPPRESSION, 133, 11];
 
+/// The facility that brings wrapped keys.
+const MSA_EXTENSION_3: u16 = 76;
+
 /// CPU features of the interface that the host offers its guests: enhanced suppression on protection.
 const MACHINE_FEATURES: [u16; 1] = [0];
 
@@ -97,6 +101,7 @@ pub(crate) struct CpuModel {
     list: FacilityList,
     features: kvm_s390_vm_cpu_feat,
     subfunctions: kvm_s390_vm_cpu_subfunc,
+    wrapping_keys: WrappingKeys,
 }
 
 impl CpuModel {
@@ -106,7 +111,7 @@ impl CpuModel {
         for facility in VECTOR.into_iter().chain(BY_CAPABILITY) {
             list.set(facility, false);
         }
-        Self {
+        let model = Self {
             cpuid: HOST_CPU_ID,
             ibc: 0,
             host: host.clone(),
@@ -114,7 +119,25 @@ impl CpuModel {
             list,
             features: kvm_s390_vm_cpu_feat::default(),
             subfunctions: host_subfunctions(),
+            wrapping_keys: WrappingKeys::default(),
+        };
+        if model.has(MSA_EXTENSION_3) {
+            model.wrap_dea_keys(true);
+            model.wrap_aes_keys(true);
         }
+        model
+    }
+
+    /// Makes a new wrapping key for DEA and TDEA keys, or takes it away. Without random numbers of the host there is none.
+    pub(crate) fn wrap_dea_keys(&self, on: bool) {
+        let mut key = [0; 24];
+        self.wrapping_keys.set_dea((on && random::fill(&mut key)).then_some(key));
+    }
+
+    /// The same for AES keys and those of elliptic curves.
+    pub(crate) fn wrap_aes_keys(&self, on: bool) {
+        let mut key = [0; 32];
+        self.wrapping_keys.set_aes((on && random::fill(&mut key)).then_some(key));
     }
 
     /// Whether mask and list have the facility, which is Linux's test for "the guest has it".
@@ -176,6 +199,7 @@ impl CpuModel {
             facilities: self.facilities(),
             unannounced: FacilityList::of(&EXECUTED_UNANNOUNCED),
             cpu_id: self.cpuid,
+            wrapping_keys: if self.has(MSA_EXTENSION_3) { self.wrapping_keys.clone() } else { WrappingKeys::default() },
         })
     }
 
@@ -242,21 +266,22 @@ pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
     // PERFORM LOCKED OPERATION: function codes 0 to 23 are those of z/Architecture.
     out.plo[..3].fill(0xff);
     out.ptff = softsie_exec::semantics::TIMING_FUNCTIONS;
-    // Query alone, where a query exists.
-    for query in [
-        &mut out.kmac,
-        &mut out.kmc,
-        &mut out.km,
-        &mut out.kimd,
-        &mut out.klmd,
-        &mut out.kmctr,
-        &mut out.kmf,
-        &mut out.kmo,
-        &mut out.pcc,
-        &mut out.ppno,
-        &mut out.kma,
+    for (query, functions) in [
+        (&mut out.kmac, functions::KMAC),
+        (&mut out.kmc, functions::KMC),
+        (&mut out.km, functions::KM),
+        (&mut out.kimd, functions::KIMD),
+        (&mut out.klmd, functions::KLMD),
+        (&mut out.pckmo, functions::PCKMO),
+        (&mut out.kmctr, functions::KMF),
+        (&mut out.kmf, functions::KMF),
+        (&mut out.kmo, functions::KMF),
+        (&mut out.pcc, functions::PCC),
+        (&mut out.ppno, functions::PRNO),
+        (&mut out.kma, functions::KMA),
+        (&mut out.kdsa, functions::KDSA),
     ] {
-        query[0] = 0x80;
+        *query = functions.installed(true, true).to_be_bytes();
     }
     out
 }

@@ -99,7 +99,7 @@ impl Machine {
     pub fn new(facilities: FacilityList, engine: Engine) -> Result<Machine, String> {
         let memory = MmapMut::map_anon(layout::STORAGE_SIZE).map_err(|e| format!("no memory for the guest: {e}"))?;
         let unannounced = FacilityList::default();
-        let model = Arc::new(Model { facilities, unannounced, cpu_id: 0x00FF_FFFF_8561_0000 });
+        let model = Arc::new(Model { facilities, unannounced, cpu_id: 0x00FF_FFFF_8561_0000, ..Model::default() });
         Ok(Machine { memory, model, engine, tally: Tally::new() })
     }
 

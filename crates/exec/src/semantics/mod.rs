@@ -52,6 +52,7 @@ macro_rules! files {
 }
 
 mod authority;
+mod cpacf;
 pub(crate) mod interlocked;
 pub mod lanes;
 mod operation;
@@ -82,7 +83,12 @@ files! {
     conditional,
     control_registers,
     convert_decimal,
-    crypto,
+    cpacf_authenticate,
+    cpacf_cipher,
+    cpacf_digest,
+    cpacf_compute,
+    cpacf_random,
+    cpacf_sign,
     dat_control,
     decimal,
     dfp,
