@@ -365,6 +365,29 @@ mod tests {
     }
 
     #[test]
+    fn wrapping_keys_come_with_their_facility_and_can_be_replaced() {
+        let model = model();
+        let cpu = model.cpu();
+        let first = cpu.wrapping_keys.aes();
+        assert!(first.is_some() && cpu.wrapping_keys.dea().is_some());
+        model.wrap_aes_keys(true);
+        assert_ne!(cpu.wrapping_keys.aes(), first, "CPUs that exist have the new one");
+        model.wrap_aes_keys(false);
+        model.wrap_dea_keys(false);
+        assert!(cpu.wrapping_keys.aes().is_none() && cpu.wrapping_keys.dea().is_none());
+        let without = CpuModel::new(&FacilityList::of(&[0, 1, 2, 17])).cpu();
+        assert!(without.wrapping_keys.aes().is_none() && without.wrapping_keys.dea().is_none());
+    }
+
+    #[test]
+    fn subfunctions_are_the_results_of_queries() {
+        let subfunctions = host_subfunctions();
+        // Query, SHA-1, SHA-256, SHA-512; SHA-3 and SHAKE; GHASH.
+        assert_eq!(subfunctions.kimd[..9], [0xf0, 0, 0, 0, 0xfc, 0, 0, 0, 0x40]);
+        assert_eq!(subfunctions.ppno, [0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xa0, 0]);
+    }
+
+    #[test]
     fn the_guest_sees_list_and_mask() {
         let mut model = model();
         let mut processor = model.processor();

@@ -188,6 +188,7 @@ impl Generator {
             // Functions whose result is not the time, or random.
             Some(Op::PTFF) => gr[0] = r.pick(&[0, 0x3F, 0x80]),
             Some(Op::PRNO) => gr[0] = r.pick(&[0, 3, 0x83, 0x7F]),
+            Some(op) if op.row().class == Class::Crypto => gr[0] = crypto_function(r, op),
             Some(Op::CSST) => gr[0] = r.below(4) | r.below(6) << 8 | (r.below(40) / 39) << 20,
             Some(Op::PLO) => gr[0] = r.below(28) | (r.below(4) / 3) << 8,
             _ => {}
@@ -568,6 +569,19 @@ fn clear_unpredictable(row: &Row, text: u64) -> Vec<Piece> {
         (false, _) if format == 4 && !rounded => Vec::new(),
         (false, _) => vec![clear(Op::VLEIG, 1)],
     }
+}
+
+/// General register 0 for an instruction of the message-security assist: a function code, and the flags and length beside it.
+fn crypto_function(r: &mut Random, op: Op) -> u64 {
+    const CODES: &[u64] = &[
+        0, 1, 2, 3, 9, 10, 11, 17, 18, 19, 20, 26, 27, 28, 32, 33, 34, 35, 36, 37, 40, 41, 44, 48, 50, 52, 58, 60, 64,
+        65, 66, 67, 72, 73, 80, 81,
+    ];
+    let code = r.pick(CODES);
+    // ECDSA signatures are random unless the random number is given.
+    let given = op == Op::KDSA && matches!(code, 9..=19);
+    let modifier = if given || matches!(op, Op::KM | Op::KMC | Op::KMF | Op::KMA) && r.chance(50) { 0x80 } else { 0 };
+    code | modifier | r.below(8) << 8 | (r.below(20)) << 24
 }
 
 fn length(r: &mut Random) -> u64 {

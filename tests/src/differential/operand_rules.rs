@@ -37,6 +37,9 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
     match op {
         MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT
         | TRTO | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
+        KM | KMC | KMF | KMO | KLMD | PRNO => &[R1, R2],
+        KMCTR | KMA => &[R1, R2, R3],
+        KMAC | KIMD | KDSA => &[R2],
         MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
         CKSM | LURA | LURAG | CSP | CSPG | STURA | STURG | ISKE | SSKE | RRBE | RRBM | IRBM | IVSK | PFMF | LPTEA => {
             &[R2]
@@ -59,7 +62,7 @@ pub fn may_go_on(op: Op) -> bool {
     use Op::*;
     const OPS: &[Op] = &[
         MVCLE, CLCLE, MVCLU, CLCLU, CKSM, MVST, CLST, SRST, SRSTU, CU12, CU14, CU21, CU24, CU41, CU42, TRE, TROO, TROT,
-        TRTO, TRTT, CUSE, TRTE, TRTRE,
+        TRTO, TRTT, CUSE, TRTE, TRTRE, KM, KMC, KMF, KMO, KMCTR, KMA, KMAC, KIMD, KLMD, KDSA, PCC,
     ];
     OPS.contains(&op)
 }
