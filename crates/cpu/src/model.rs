@@ -59,32 +59,38 @@ pub struct Model {
 /// The keys under which programs hold cryptographic keys that they need not know. Without one there are no functions for keys
 /// of that kind. Clones are the same keys: the host may change them while CPUs have the model.
 #[derive(Clone, Default)]
-pub struct WrappingKeys(Arc<RwLock<(Option<[u8; 24]>, Option<[u8; 32]>)>>);
+pub struct WrappingKeys(Arc<RwLock<Keys>>);
+
+#[derive(Default)]
+struct Keys {
+    dea: Option<[u8; 24]>,
+    aes: Option<[u8; 32]>,
+}
 
 impl WrappingKeys {
     /// These keys.
     pub fn new(dea: Option<[u8; 24]>, aes: Option<[u8; 32]>) -> Self {
-        Self(Arc::new(RwLock::new((dea, aes))))
+        Self(Arc::new(RwLock::new(Keys { dea, aes })))
     }
 
     /// The one for DEA and TDEA keys.
     pub fn dea(&self) -> Option<[u8; 24]> {
-        self.0.read().0
+        self.0.read().dea
     }
 
     /// The one for AES keys and those of elliptic curves.
     pub fn aes(&self) -> Option<[u8; 32]> {
-        self.0.read().1
+        self.0.read().aes
     }
 
     /// Replaces the one for DEA and TDEA keys.
     pub fn set_dea(&self, key: Option<[u8; 24]>) {
-        self.0.write().0 = key;
+        self.0.write().dea = key;
     }
 
     /// Replaces the one for AES keys and those of elliptic curves.
     pub fn set_aes(&self, key: Option<[u8; 32]>) {
-        self.0.write().1 = key;
+        self.0.write().aes = key;
     }
 }
 
