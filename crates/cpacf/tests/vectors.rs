@@ -1,6 +1,8 @@
 //! Published vectors: FIPS 197, SP 800-38A, SP 800-38B, IEEE 1619, the GCM specification, FIPS 180-4, FIPS 202, NIST's vectors of
 //! Hash_DRBG, RFC 7748, RFC 8032, RFC 6979. The case files of the instructions have random data against OpenSSL.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 use softsie_cpacf::digest::{Digest, Hasher, LONGEST_STATE};
 use softsie_cpacf::gcm::{Hash, counter_mode};
 use softsie_cpacf::nist::Curve;

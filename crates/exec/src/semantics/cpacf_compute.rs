@@ -99,8 +99,8 @@ fn scalar_multiply(cpu: &mut Cpu, code: u8) -> Result<u8, Exit> {
         (Some(curve), _) => curve.multiply(block),
         (_, 72) => block.try_into().map_or(Err(Failure::Invalid), edwards::multiply_ed25519),
         (_, 73) => block.try_into().map_or(Err(Failure::Invalid), edwards::multiply_ed448),
-        (_, 80) => block.try_into().map_or(Err(Failure::Invalid), |b| Ok(edwards::multiply_x25519(b))),
-        _ => block.try_into().map_or(Err(Failure::Invalid), |b| Ok(edwards::multiply_x448(b))),
+        (_, 80) => block.try_into().map(edwards::multiply_x25519).map_err(|_| Failure::Invalid),
+        _ => block.try_into().map(edwards::multiply_x448).map_err(|_| Failure::Invalid),
     };
     match outcome {
         Ok(()) => {}
