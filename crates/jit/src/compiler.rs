@@ -136,6 +136,15 @@ impl Compiler {
         self.context.clear();
         self.context.set_disasm(true);
         build(plan, &mut self.context.func, &mut self.functions, &*self.isa).map_err(Error::Compile)?;
+        #[cfg(target_arch = "x86_64")]
+        if plan.style == Style::Quick
+            && let Some(places) = self.drafter.annotated(&self.context.func)
+        {
+            self.context.set_disasm(false);
+            let code = self.drafter.code().to_vec();
+            let assembly = format!("a draft, which has no text: {code:02x?}");
+            return Ok(Annotated { code, assembly, places });
+        }
         let code = self.code()?.to_vec();
         let compiled = self.context.compiled_code();
         let assembly = compiled.and_then(|c| c.vcode.clone()).unwrap_or_default();

@@ -6,6 +6,8 @@ mod assembler;
 mod lower;
 mod values;
 
+use std::ops::Range;
+
 use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode};
 
 use self::assembler::{Alu, Assembler, Label};
@@ -19,6 +21,8 @@ pub(crate) struct Drafter {
     blocks: Vec<BlockData>,
     /// To which block from which.
     edges: Vec<(Block, Block)>,
+    /// Where code begins for which source location, if that is wanted.
+    places: Option<Vec<(usize, u32)>>,
 }
 
 /// What is known of a block.
@@ -57,6 +61,16 @@ impl Drafter {
         &self.assembler.code
     }
 
+    /// As [`Drafter::compile`], with the source location that each part of the code is for.
+    pub(crate) fn annotated(&mut self, function: &Function) -> Option<Vec<(Range<usize>, u64)>> {
+        self.places = Some(Vec::new());
+        let done = self.compile(function);
+        let starts = self.places.take().unwrap_or_default();
+        done?;
+        let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([self.assembler.code.len()]);
+        Some(starts.iter().zip(ends).map(|((at, place), end)| (*at..end, u64::from(*place))).collect())
+    }
+
     /// Makes the code of `function`, which needs no relocation. `None`: it has something that is not known here.
     pub(crate) fn compile(&mut self, function: &Function) -> Option<()> {
         self.assembler.clear();
@@ -70,6 +84,7 @@ impl Drafter {
                 state: State::default(),
                 cold: false,
                 next: None,
+                places: &mut self.places,
             };
             draft.all(&order)?;
             draft.v.frame_size()
@@ -205,6 +220,7 @@ struct Draft<'a> {
     cold: bool,
     /// The block that is emitted next.
     next: Option<Block>,
+    places: &'a mut Option<Vec<(usize, u32)>>,
 }
 
 impl Draft<'_> {
@@ -235,6 +251,9 @@ impl Draft<'_> {
             }
             self.v.stretch = self.blocks[block.as_u32() as usize].stretch;
             for inst in self.f.layout.block_insts(block) {
+                if let Some(places) = self.places {
+                    places.push((self.a.code.len(), self.f.srcloc(inst).bits()));
+                }
                 self.instruction(inst)?;
             }
         }
