@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod differential;
 mod hostile;
 mod multi;
+mod rows;
 mod serializing;
 mod translated;
 
@@ -16,5 +17,6 @@ pub use case::{Case, Kind, parse};
 pub use check::{build_tables, check, check_with};
 pub use hostile::run_hostile_guest;
 pub use multi::{By, End, Multi, cpu_counts, rounds};
+pub use rows::Rows;
 pub use serializing::{SERIALIZING, Serializing};
 pub use translated::{DAT_ON, ENTRY, FRAME, with_tables};
