@@ -1,6 +1,8 @@
 //! KVM clients in three languages, run through the preload library as their users run them, and what the library promises
 //! besides the interface. Truth: the clients compute their own expectations; tests/clients/shim.c names each promise.
 
+#![allow(clippy::expect_used)] // a test's helpers may, too
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
