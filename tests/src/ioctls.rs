@@ -1,0 +1,298 @@
+//! Random ioctls by number, in process: a client that does anything to the interface. Whatever it is, every call ends with a
+//! result or an error, and the process lives on. Source: the promise that bad input never harms the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use memmap2::MmapMut;
+use parking_lot::Mutex;
+use softsie_kvm::abi::{CALLS, Call, Descriptor, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2};
+use softsie_kvm::device::Flic;
+use softsie_kvm::ioctl::{self, Outcome};
+use softsie_kvm::{Errno, OwnMemory, System, Vcpu, Vm};
+
+/// Memory for the arguments of calls.
+const ARENA: usize = 1 << 16;
+/// Memory that slots lie over; of the shortest length that a slot can have, a few times.
+const GUEST: usize = 4 << 20;
+/// Most objects of a kind.
+const MOST: usize = 4;
+/// Where slots put their host address and size.
+const SLOT_SIZE: usize = 16;
+const SLOT_HOST: usize = 24;
+
+/// Takes choices from bytes; zeros when they are used up.
+struct Choices<'a>(&'a [u8]);
+
+impl Choices<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let mut out = [0; N];
+        let n = N.min(self.0.len());
+        out[..n].copy_from_slice(&self.0[..n]);
+        self.0 = &self.0[n..];
+        out
+    }
+
+    fn byte(&mut self) -> u8 {
+        let [byte] = self.take();
+        byte
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_le_bytes(self.take())
+    }
+
+    fn of<'b, T>(&mut self, list: &'b [T]) -> Option<&'b T> {
+        if list.is_empty() { None } else { list.get(usize::from(self.byte()) % list.len()) }
+    }
+}
+
+/// A client with all it has created.
+struct Client {
+    system: System,
+    vms: Vec<Arc<Vm>>,
+    vcpus: Vec<Arc<Vcpu>>,
+    devices: Vec<Arc<Flic>>,
+    /// What the watch kicks.
+    running: Arc<Watch>,
+    arena: MmapMut,
+    /// Last, so that it outlives the VMs.
+    guest: MmapMut,
+}
+
+/// Ends runs that would not end by themselves.
+#[derive(Default)]
+struct Watch {
+    running: Mutex<Option<Arc<Vcpu>>>,
+    end: AtomicBool,
+}
+
+impl Watch {
+    fn kick_now_and_then(&self) {
+        while !self.end.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_micros(300));
+            if let Some(vcpu) = &*self.running.lock() {
+                vcpu.kick();
+            }
+        }
+    }
+}
+
+/// Makes the calls that `bytes` choose; returns how many there were.
+///
+/// # Errors
+/// The host has no memory.
+pub fn run_random_ioctls(bytes: &[u8]) -> std::io::Result<usize> {
+    let running = Arc::new(Watch::default());
+    let mut client = Client {
+        system: System::new(),
+        vms: Vec::new(),
+        vcpus: Vec::new(),
+        devices: Vec::new(),
+        running: running.clone(),
+        arena: MmapMut::map_anon(ARENA)?,
+        guest: MmapMut::map_anon(GUEST)?,
+    };
+    let calls = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| running.kick_now_and_then());
+        let mut choices = Choices(bytes);
+        client.begin();
+        while !choices.0.is_empty() {
+            client.step(&mut choices);
+            calls.fetch_add(1, Ordering::Relaxed);
+        }
+        running.end.store(true, Ordering::Relaxed);
+    });
+    // vCPUs and devices hold their VM: all go before the memory that slots lie over.
+    client.vcpus.clear();
+    client.devices.clear();
+    client.vms.clear();
+    Ok(calls.into_inner())
+}
+
+impl Client {
+    /// A VM with storage and a vCPU, so that most calls have something to work on.
+    fn begin(&mut self) {
+        let call = |name| CALLS.iter().find(|call: &&Call| call.name == name).map_or(0, |call| call.request);
+        self.call_system(call("KVM_CREATE_VM"), 0);
+        let host = self.guest.as_ptr().expose_provenance() as u64;
+        for (at, value) in [0, 0, GUEST as u64 / 2, host].into_iter().enumerate() {
+            self.arena[at * 8..at * 8 + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        let arena = self.arena.as_ptr().expose_provenance() as u64;
+        self.call_vm(0, call("KVM_SET_USER_MEMORY_REGION"), arena);
+        self.call_vm(0, call("KVM_CREATE_VCPU"), 0);
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        let kind = choices.byte();
+        match kind {
+            // The client writes to a shared page, or to guest storage.
+            0..8 => self.write_page(choices),
+            8..16 => {
+                let at = choices.number() as usize % (GUEST - 8);
+                self.guest[at..at + 8].copy_from_slice(&choices.take::<8>());
+            }
+            // Objects go away, in any order.
+            16 => drop(remove(&mut self.vcpus, choices)),
+            17 => drop(remove(&mut self.vms, choices)),
+            18 => drop(remove(&mut self.devices, choices)),
+            _ => self.call(choices),
+        }
+    }
+
+    fn write_page(&mut self, choices: &mut Choices<'_>) {
+        let Some(vcpu) = choices.of(&self.vcpus) else { return };
+        let page = vcpu.kvm_run().as_ptr().cast::<u8>();
+        let at = usize::from(u16::from_le_bytes(choices.take())) % (4096 - 8);
+        let value = interesting(choices, 0);
+        // SAFETY: within the page, which lives as long as the vCPU; nobody runs it.
+        unsafe { page.add(at).cast::<u64>().write_unaligned(value) };
+    }
+
+    fn call(&mut self, choices: &mut Choices<'_>) {
+        let Some(call) = choices.of(CALLS) else { return };
+        let any = choices.byte();
+        // Sometimes a number that is nobody's, or the call on another kind of descriptor.
+        let request = if any < 8 { choices.number() as u32 } else { call.request };
+        let descriptor = match any {
+            0..4 => Descriptor::System,
+            4..8 => Descriptor::Vm,
+            8..12 => Descriptor::Vcpu,
+            12..16 => Descriptor::Device,
+            _ => call.descriptor,
+        };
+        let argument = self.argument(call, choices);
+        let index = usize::from(choices.byte());
+        match descriptor {
+            Descriptor::System => self.call_system(request, argument),
+            Descriptor::Vm => self.call_vm(index, request, argument),
+            Descriptor::Vcpu => {
+                let Some(vcpu) = nth(&self.vcpus, index) else { return };
+                *self.running.running.lock() = Some(vcpu.clone());
+                let outcome = ioctl::vcpu(&vcpu, request, argument, &OwnMemory);
+                *self.running.running.lock() = None;
+                self.keep(outcome);
+            }
+            Descriptor::Device => {
+                let Some(device) = nth(&self.devices, index) else { return };
+                let outcome = ioctl::device(&device, request, argument, &OwnMemory);
+                self.keep(outcome);
+            }
+        }
+    }
+
+    fn call_system(&mut self, request: u32, argument: u64) {
+        let outcome = ioctl::system(&self.system, request, argument);
+        self.keep(outcome);
+    }
+
+    fn call_vm(&mut self, index: usize, request: u32, argument: u64) {
+        let Some(vm) = nth(&self.vms, index) else { return };
+        if matches!(request, KVM_SET_USER_MEMORY_REGION | KVM_SET_USER_MEMORY_REGION2) {
+            self.bound_slot(argument);
+        }
+        // SAFETY: slots lie over memory that is unmapped after the VMs are gone.
+        let outcome = unsafe { ioctl::vm(&vm, request, argument, &OwnMemory) };
+        self.keep(outcome);
+    }
+
+    /// Makes a slot's memory a part of ours, if the argument is where we put arguments; its other values stay.
+    fn bound_slot(&mut self, argument: u64) {
+        let arena = self.arena.as_ptr().expose_provenance() as u64;
+        let Some(at) = argument.checked_sub(arena).and_then(|at| usize::try_from(at).ok()) else { return };
+        let mut put = |offset: usize, bound: &dyn Fn(u64) -> u64| {
+            let Some(place) = self.arena.get_mut(at + offset..at + offset + 8) else { return };
+            let value = u64::from_ne_bytes(place.try_into().unwrap_or_default());
+            place.copy_from_slice(&bound(value).to_ne_bytes());
+        };
+        let half = GUEST as u64 / 2;
+        let host = self.guest.as_ptr().expose_provenance() as u64;
+        put(SLOT_SIZE, &|size| if size <= half { size } else { size % half & !0xf_ffff });
+        put(SLOT_HOST, &|address| host + address % half);
+    }
+
+    /// What goes with a call: an address with something there, a bad address, or a value.
+    fn argument(&mut self, call: &Call, choices: &mut Choices<'_>) -> u64 {
+        let arena = self.arena.as_ptr().expose_provenance() as u64;
+        if call.argument == "value" {
+            return interesting(choices, arena) & u64::MAX >> (choices.byte() % 64);
+        }
+        match choices.byte() {
+            0..8 => return interesting(choices, arena),
+            // The end of the arena: half of the object may be beyond.
+            8..12 => return arena + ARENA as u64 - 16,
+            _ => {}
+        }
+        let at = usize::from(choices.byte()) * 64;
+        for n in 0..usize::from(choices.byte() % 16) {
+            let value = interesting(choices, arena);
+            self.arena[at + n * 8..at + n * 8 + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        arena + at as u64
+    }
+
+    fn keep(&mut self, outcome: Result<Outcome, Errno>) {
+        match outcome {
+            Ok(Outcome::Vm(vm)) => push(&mut self.vms, vm),
+            Ok(Outcome::Vcpu(vcpu)) => push(&mut self.vcpus, vcpu),
+            Ok(Outcome::Device(created)) => {
+                let _ = created.put(1000, &OwnMemory);
+                push(&mut self.devices, created.device);
+            }
+            Ok(Outcome::Statistics(file)) => {
+                let mut bytes = [0; 256];
+                assert!(file.read_at(0, &mut bytes) == bytes.len() && file.read_at(u64::MAX, &mut bytes) == 0);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// A value of the kinds that matter: small numbers, addresses, types and flags, anything.
+fn interesting(choices: &mut Choices<'_>, arena: u64) -> u64 {
+    const NUMBERS: [u64; 16] = [
+        0,
+        1,
+        u64::MAX,
+        1 << 63,
+        0xfffe_0000,
+        0xfffe_0001,
+        0xfffe_1000,
+        0xffff_1201,
+        0xffff_2401,
+        0x5030_0000_0000_0003,
+        0x0000_0001_0000_0000,
+        0x10_0000,
+        0x1000,
+        0x0000_0048_0000_0000,
+        0x0000_0008_0000_0001,
+        72,
+    ];
+    match choices.byte() {
+        0..64 => choices.of(&NUMBERS).copied().unwrap_or_default(),
+        64..112 => arena + u64::from(choices.byte()) * 64,
+        112..160 => choices.byte().into(),
+        160..200 => u64::from(choices.byte()) << 12 | u64::from(choices.byte()),
+        // Two words.
+        200..230 => u64::from(choices.byte()) << 32 | u64::from(choices.byte()),
+        _ => choices.number(),
+    }
+}
+
+fn nth<T: Clone>(list: &[T], index: usize) -> Option<T> {
+    if list.is_empty() { None } else { list.get(index % list.len()).cloned() }
+}
+
+fn push<T>(list: &mut Vec<T>, new: T) {
+    if list.len() == MOST {
+        list.remove(0);
+    }
+    list.push(new);
+}
+
+fn remove<T>(list: &mut Vec<T>, choices: &mut Choices<'_>) -> Option<T> {
+    if list.is_empty() { None } else { Some(list.remove(usize::from(choices.byte()) % list.len())) }
+}
