@@ -13,6 +13,7 @@ mod debug;
 pub mod device;
 mod errno;
 mod event;
+mod host_fault;
 mod intercept;
 mod interrupt;
 pub mod ioctl;

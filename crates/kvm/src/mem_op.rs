@@ -8,6 +8,7 @@ use softsie_mem::{PAGE_SIZE, Page, PageMarks, StorageKey};
 use crate::abi::*;
 use crate::capability::MEM_OP_MAX;
 use crate::client_memory::ClientMemory;
+use crate::host_fault;
 use crate::intercept::{Stop, pic};
 use crate::run::Running;
 use crate::vcpu::Vcpu;
@@ -57,6 +58,9 @@ impl Vcpu {
                 }
                 copied
             };
+            if running.cpu.take_host_fault() {
+                return Err(Errno::EFAULT);
+            }
             let Err(info) = result else { return Ok(0) };
             if op.flags & KVM_S390_MEMOP_F_INJECT_EXCEPTION != 0 {
                 running.inject_program(info)?;
@@ -179,6 +183,10 @@ impl Vm {
 
     /// KVM_S390_MEM_OP on the VM: 0, or the program-interruption code of the access.
     pub fn s390_mem_op(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
+        host_fault::guarded(&self.host_ranges, || self.access_absolute(op, memory))
+    }
+
+    fn access_absolute(&self, op: &kvm_s390_mem_op, memory: &dyn ClientMemory) -> Result<u32> {
         let write = match op.op {
             KVM_S390_MEMOP_ABSOLUTE_READ => false,
             KVM_S390_MEMOP_ABSOLUTE_WRITE => true,

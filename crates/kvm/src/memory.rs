@@ -12,6 +12,7 @@ use softsie_mem::{PAGE_SIZE, PageMarks, Slot, SlotError, StorageKey};
 
 use crate::abi::*;
 use crate::client_memory::ClientMemory;
+use crate::host_fault;
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
@@ -185,7 +186,7 @@ impl Vm {
         page.state.set_marks(PageMarks::DIRTY);
         // SAFETY: the byte is in the slot, whose memory the client keeps mapped; all access it as one byte.
         let byte = unsafe { AtomicU8::from_ptr(page.host.as_ptr().add((absolute % PAGE_SIZE) as usize)) };
-        let before = byte.fetch_or(bits, Ordering::SeqCst);
+        let before = host_fault::guarded(&self.host_ranges, || Ok(byte.fetch_or(bits, Ordering::SeqCst)))?;
         if page.state.is_code() {
             self.cluster.request(Request::DropCode(page.absolute));
         }

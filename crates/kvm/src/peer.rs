@@ -46,6 +46,8 @@ pub(crate) struct Peer {
     pub(crate) debug: Mutex<Option<Box<Debug>>>,
     /// A single step has ended in an exit to the client for another reason: it is still to be reported.
     step_ended: AtomicBool,
+    /// The host had a fault in guest storage: the call ends with EFAULT.
+    host_fault: AtomicBool,
     exit_requested: AtomicBool,
     wake: Wake,
     kicker: Kicker,
@@ -72,6 +74,7 @@ impl Peer {
             check_stopped: AtomicBool::new(false),
             debug: Mutex::default(),
             step_ended: AtomicBool::new(false),
+            host_fault: AtomicBool::new(false),
             exit_requested: AtomicBool::new(false),
             wake: Wake::new()?,
             kicker,
@@ -100,6 +103,17 @@ impl Peer {
     pub(crate) fn sleep_check_stopped(&self) {
         self.sd.clear_cpu_flags(CpuFlags::RUNNING);
         self.wake.sleep(|| if self.exit_request_pending() { Look::Awake } else { Look::Sleep(None) });
+    }
+
+    /// The host had a fault in guest storage. For the signal handler.
+    pub(crate) fn host_faulted(&self) {
+        self.host_fault.store(true, Ordering::SeqCst);
+        self.kicker.kick();
+    }
+
+    /// Whether the host had a fault since the last time.
+    pub(crate) fn take_host_fault(&self) -> bool {
+        self.host_fault.load(Ordering::Relaxed) && self.host_fault.swap(false, Ordering::SeqCst)
     }
 
     /// A single step has ended, and the client does not know yet.

@@ -61,6 +61,9 @@ impl Running<'_> {
             return Err(Errno::EFAULT);
         }
         loop {
+            if self.cpu.take_host_fault() {
+                return Err(Errno::EFAULT);
+            }
             if self.cpu.take_exit_request() {
                 self.exit(KVM_EXIT_INTR, |_| {});
                 return Err(Errno::EINTR);
@@ -71,6 +74,7 @@ impl Running<'_> {
             };
             match stop {
                 Stop::Program(info) => self.inject_program(info)?,
+                _ if self.cpu.take_host_fault() => return Err(Errno::EFAULT),
                 Stop::ToUser => {
                     let sd = &self.cpu.sd;
                     let payload =

@@ -64,6 +64,7 @@ impl System {
         if vm_type != 0 {
             return Err(Errno::EINVAL);
         }
+        crate::host_fault::install();
         Ok(Arc::new(Vm::new(&self.facilities, self.translation)))
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use softsie_sie::{CpuFlags, Ecb, Ecd, ExecutionControls, InterceptionControls, Sie, StateDescription};
 
 use crate::abi::*;
+use crate::host_fault;
 use crate::interrupt::LocalIrq;
 use crate::page::RunPage;
 use crate::peer::Peer;
@@ -94,7 +95,11 @@ impl Vcpu {
     /// Does something with the vCPU's registers while it does not run.
     pub(crate) fn with_running<T>(&self, f: impl FnOnce(&mut Running<'_>) -> T) -> T {
         let mut sie = self.sie.lock();
-        f(&mut Running { vm: &self.vm, cpu: &self.peer, sie: &mut sie })
+        self.peer.take_host_fault();
+        let (result, _) = host_fault::watch(&self.vm.host_ranges, Some(&self.peer), || {
+            f(&mut Running { vm: &self.vm, cpu: &self.peer, sie: &mut sie })
+        });
+        result
     }
 
     /// The vCPU's number, which is its CPU address.
@@ -269,7 +274,10 @@ impl Vcpu {
 
     /// KVM_S390_STORE_STATUS.
     pub fn s390_store_status(&self, addr: u64) -> Result<()> {
-        self.with_running(|running| running.vm.store_status_at(running.cpu, addr))
+        self.with_running(|running| {
+            let stored = running.vm.store_status_at(running.cpu, addr);
+            if running.cpu.take_host_fault() { Err(Errno::EFAULT) } else { stored }
+        })
     }
 
     /// KVM_S390_SET_INITIAL_PSW.

@@ -12,6 +12,7 @@ use softsie_sie::{CpuFlags, InterceptionControls, Translated, Translation, Trans
 use crate::abi::*;
 use crate::cmma::Cmma;
 use crate::event::{IoEvents, IrqEvents, Routes};
+use crate::host_fault::HostRanges;
 use crate::interrupt::{Adapters, Floating, FloatingIrq, LocalIrq, Pending};
 use crate::memory::Slots;
 use crate::model::CpuModel;
@@ -36,6 +37,7 @@ pub struct Vm {
     creation: Mutex<()>,
     /// Changes of memory slots, one at a time.
     pub(crate) slots: Mutex<Slots>,
+    pub(crate) host_ranges: HostRanges,
     pub(crate) cmma: Mutex<Cmma>,
     /// Guest TOD clock minus host TOD clock.
     epoch: Mutex<Epoch>,
@@ -86,6 +88,7 @@ impl Vm {
             cpus: RwLock::default(),
             creation: Mutex::new(()),
             slots: Mutex::default(),
+            host_ranges: HostRanges::default(),
             cmma: Mutex::default(),
             epoch: Mutex::default(),
             memory_limit: AtomicU64::new(KVM_S390_NO_MEM_LIMIT),
@@ -370,6 +373,7 @@ impl Vm {
 
     /// Has every CPU forget what it derived from the memory slots.
     pub(crate) fn slots_changed(&self) {
+        self.host_ranges.set(&self.storage.map());
         self.cluster.request(Request::SlotsChanged);
     }
 }

@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Translation of hot code to host code: off, on, or eager, which translates all but what runs a few times
     #[arg(long, value_name = "WHEN", default_value = "on")]
     jit: Jit,
+    /// Call KVM by ioctl number, as a client with descriptors does, instead of the typed calls of this process
+    #[arg(long)]
+    via_ioctl: bool,
     /// Print the run's counters at its end
     #[arg(long)]
     stats: bool,
@@ -126,6 +129,7 @@ impl Arguments {
                 Jit::On => Some(Translation::USUAL),
                 Jit::Eager => Some(Translation { threshold: 2, ..Translation::USUAL }),
             },
+            via_ioctl: self.via_ioctl,
             identity: Identity { name: self.name.clone(), uuid: self.uuid },
         }
     }

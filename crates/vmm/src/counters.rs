@@ -18,7 +18,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     let (mut entries, mut deliveries, mut sleeps) = (0, 0, 0);
     let mut engine = softsie_kvm::EngineCounters::default();
     for cpu in &machine.cpus {
-        let own = cpu.vcpu().cpu_statistics();
+        let own = cpu.vcpu().beside_kvm().cpu_statistics();
         sum.instructions += own.instructions;
         sum.tlb_hits += own.tlb_hits;
         sum.tlb_misses += own.tlb_misses;
@@ -27,13 +27,13 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         sum.decoded_runs += own.decoded_runs;
         sum.code_stores += own.code_stores;
         sum.program_interruptions += own.program_interruptions;
-        let hot = cpu.vcpu().engine_counters();
+        let hot = cpu.vcpu().beside_kvm().engine_counters();
         engine.entries += hot.entries;
         engine.instructions += hot.instructions;
         engine.interpreted += hot.interpreted;
         engine.ended += hot.ended;
         engine.searches += hot.searches;
-        let statistics = cpu.vcpu().statistics();
+        let statistics = cpu.vcpu().beside_kvm().statistics();
         entries += statistics.entries.get();
         deliveries += statistics.delivered.sum();
         sleeps += statistics.sleeps.get();
@@ -55,7 +55,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     rows.push(("interruptions delivered by KVM", deliveries));
     rows.push(("entries into interpretive execution", entries));
     rows.push(("waits", sleeps));
-    let translated = machine.vm.translated();
+    let translated = machine.vm.beside_kvm().translated();
     if translated.regions != 0 {
         rows.push(("instructions executed as host code", engine.instructions));
         rows.push(("instructions executed by the interpreter", sum.instructions.saturating_sub(engine.instructions)));

@@ -2,17 +2,15 @@
 //! Truth: the CPU states of the Principles of Operation, chapter 4 (operating, stopped); KVM's rule that registers in
 //! `kvm_run` belong to the client only while KVM_RUN is not in progress.
 
-use std::sync::Arc;
-
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::abi::{
     KVM_MP_STATE_OPERATING, KVM_MP_STATE_STOPPED, KVM_S390_MEMOP_F_CHECK_ONLY, KVM_S390_MEMOP_F_INJECT_EXCEPTION,
     KVM_S390_MEMOP_F_SKEY_PROTECTION, KVM_S390_MEMOP_LOGICAL_READ, KVM_S390_MEMOP_LOGICAL_WRITE, KVM_S390_PROGRAM_INT,
     KVM_SYNC_CRS, KVM_SYNC_PREFIX, kvm_run, kvm_s390_irq, kvm_s390_irq_payload, kvm_s390_mem_op, kvm_s390_pgm_info,
 };
-use softsie_kvm::{OwnMemory, Vcpu};
 
 use crate::Result;
+use crate::door::Vcpu;
 use crate::error::Named;
 
 /// The condition code in the PSW mask.
@@ -62,7 +60,7 @@ pub(crate) struct Control {
 /// One CPU.
 #[derive(Debug)]
 pub(crate) struct Cpu {
-    vcpu: Arc<Vcpu>,
+    vcpu: Vcpu,
     pub(crate) address: u16,
     control: Mutex<Control>,
     /// Signalled at every change of `control`.
@@ -76,7 +74,7 @@ pub(crate) struct Registers<'a> {
 }
 
 impl Cpu {
-    pub(crate) fn new(vcpu: Arc<Vcpu>, address: u16) -> Self {
+    pub(crate) fn new(vcpu: Vcpu, address: u16) -> Self {
         Self { vcpu, address, control: Mutex::default(), changed: Condvar::new() }
     }
 
@@ -113,13 +111,13 @@ impl Registers<'_> {
     pub(crate) fn get<T>(&self, read: impl FnOnce(&kvm_run) -> T) -> T {
         // SAFETY: the page lives as long as the vCPU; `Registers` exists only while the vCPU is not running and one
         // thread has the right to the page, so nobody writes it.
-        read(unsafe { self.vcpu.kvm_run().as_ref() })
+        read(unsafe { self.vcpu.beside_kvm().kvm_run().as_ref() })
     }
 
     /// Changes the shared page.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut kvm_run) -> T) -> T {
         // SAFETY: as for `get`; the closure's reference does not outlive this call, and no other reference exists.
-        change(unsafe { self.vcpu.kvm_run().as_mut() })
+        change(unsafe { self.vcpu.beside_kvm().kvm_run().as_mut() })
     }
 
     pub(crate) fn gpr(&self, register: u8) -> u64 {
@@ -199,14 +197,14 @@ impl Registers<'_> {
     pub(crate) fn read_logical(&self, address: u64, access_register: u8, buffer: &mut [u8]) -> Option<()> {
         let op =
             Self::mem_op(KVM_S390_MEMOP_LOGICAL_READ, address, access_register, buffer.as_mut_ptr(), buffer.len())?;
-        let code = self.vcpu.s390_mem_op(&op, &OwnMemory);
+        let code = self.vcpu.s390_mem_op(&op);
         (code == Ok(0)).then_some(())
     }
 
     /// Writes storage as the CPU's program would; `None` where it could not.
     pub(crate) fn write_logical(&self, address: u64, access_register: u8, data: &mut [u8]) -> Option<()> {
         let op = Self::mem_op(KVM_S390_MEMOP_LOGICAL_WRITE, address, access_register, data.as_mut_ptr(), data.len())?;
-        let code = self.vcpu.s390_mem_op(&op, &OwnMemory);
+        let code = self.vcpu.s390_mem_op(&op);
         (code == Ok(0)).then_some(())
     }
 
@@ -234,7 +232,7 @@ impl Registers<'_> {
             key: (self.psw().0 >> KEY_SHIFT & 15) as u8,
             ..op
         };
-        self.vcpu.s390_mem_op(&op, &OwnMemory) == Ok(0)
+        self.vcpu.s390_mem_op(&op) == Ok(0)
     }
 
     fn mem_op(op: u32, address: u64, ar: u8, buffer: *mut u8, length: usize) -> Option<kvm_s390_mem_op> {

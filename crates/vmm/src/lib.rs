@@ -8,6 +8,7 @@ mod console;
 mod counters;
 mod cpu;
 mod diagnose;
+mod door;
 mod ebcdic;
 mod error;
 mod exit;

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::abi::{
-    KVM_CAP_S390_CSS_SUPPORT, KVM_CAP_S390_MEM_OP, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI,
-    KVM_CAP_S390_VECTOR_REGISTERS, KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT,
-    KVM_S390_VM_CPU_MODEL, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
-    kvm_userspace_memory_region,
+    KVM_CAP_S390_CSS_SUPPORT, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
+    KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr,
+    kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat, kvm_userspace_memory_region,
 };
-use softsie_kvm::{Errno, OwnMemory, System, Translation, Vm};
+use softsie_kvm::{Errno, Translation};
 
 use crate::console::Console;
 use crate::cpu::{Control, Cpu, Reset, State};
+use crate::door::Vm;
 use crate::error::Named;
 use crate::load::{ENTRY_MASK, Program};
 use crate::sclp::{Configuration, ConsoleKind, Sclp};
@@ -62,12 +62,14 @@ pub(crate) struct Parts {
     pub(crate) console_kind: ConsoleKind,
     pub(crate) identity: Identity,
     pub(crate) translation: Option<Translation>,
+    /// KVM is called by ioctl number.
+    pub(crate) via_ioctl: bool,
 }
 
 /// A running machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    pub(crate) vm: Arc<Vm>,
+    pub(crate) vm: Vm,
     pub(crate) cpus: Vec<Cpu>,
     pub(crate) max_cpus: u16,
     pub(crate) sclp: Mutex<Sclp>,
@@ -113,14 +115,11 @@ impl Machine {
     pub(crate) fn new(parts: Parts, console: Arc<Console>) -> Result<Self> {
         let storage = Storage::new(parts.storage)?;
         parts.program.load(&storage)?;
-        let mut system = System::new();
-        system.set_translation(parts.translation);
-        let vm = system.create_vm(0).named("KVM_CREATE_VM")?;
+        let vm = Vm::create(parts.translation, parts.via_ioctl).named("KVM_CREATE_VM")?;
         for cap in [KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_VECTOR_REGISTERS, KVM_CAP_S390_USER_STSI] {
             // A machine without one of these has fewer features; nothing here depends on them.
             let _ = vm.enable_cap(&kvm_enable_cap { cap, ..Default::default() });
         }
-        debug_assert!(system.check_extension(KVM_CAP_S390_MEM_OP) > 0);
         if let Some(model) = &parts.cpu_model {
             crate::model::apply(&vm, model)?;
         }
@@ -230,7 +229,7 @@ impl Machine {
         self.changed.notify_all();
         for cpu in &self.cpus {
             let _control = cpu.lock();
-            cpu.vcpu().kick();
+            cpu.vcpu().beside_kvm().kick();
             cpu.notify();
         }
     }
@@ -364,7 +363,7 @@ impl Machine {
         for cpu in self.cpus.iter().filter(|cpu| except.is_none_or(|own| own.address != cpu.address)) {
             let mut control = cpu.lock();
             while !control.parked {
-                cpu.vcpu().kick();
+                cpu.vcpu().beside_kvm().kick();
                 cpu.wait(&mut control);
             }
             if self.has_ended() {
@@ -401,7 +400,7 @@ impl Machine {
         self.set_watchdog(None);
         self.sclp.lock().reset();
         // Subsystem reset: no service signal or channel report of before reaches the program to come.
-        self.vm.clear_floating();
+        self.vm.clear_floating().named("KVM_DEV_FLIC_CLEAR_IRQS")?;
         for cpu in &self.cpus {
             let mut control = cpu.lock();
             control.reset = None;
@@ -454,7 +453,7 @@ fn nesting_features(vm: &Vm) -> u64 {
         attr: KVM_S390_VM_CPU_MACHINE_FEAT,
         addr: (&raw mut features).expose_provenance() as u64,
     };
-    match vm.get_device_attr(&attribute, &OwnMemory) {
+    match vm.get_device_attr(&attribute) {
         Ok(()) => features.feat[0],
         Err(_) => 0,
     }

@@ -6,8 +6,8 @@ use softsie_kvm::abi::{
     KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, kvm_device_attr,
     kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor,
 };
-use softsie_kvm::{OwnMemory, Vm};
 
+use crate::door::Vm;
 use crate::error::Named;
 use crate::{Error, Result};
 
@@ -49,7 +49,7 @@ pub(crate) fn apply(vm: &Vm, name: &str) -> Result<()> {
     let mut machine = kvm_s390_vm_cpu_machine::default();
     let attribute = |attr: u64, addr: u64| kvm_device_attr { flags: 0, group: KVM_S390_VM_CPU_MODEL, attr, addr };
     let machine_attribute = attribute(KVM_S390_VM_CPU_MACHINE, (&raw mut machine).expose_provenance() as u64);
-    vm.get_device_attr(&machine_attribute, &OwnMemory).named("KVM_GET_DEVICE_ATTR")?;
+    vm.get_device_attr(&machine_attribute).named("KVM_GET_DEVICE_ATTR")?;
     let processor = kvm_s390_vm_cpu_processor {
         cpuid: with_type(machine.cpuid, kind),
         ibc: 0,
@@ -57,7 +57,7 @@ pub(crate) fn apply(vm: &Vm, name: &str) -> Result<()> {
         fac_list: limited(&machine.fac_list, level),
     };
     let processor_attribute = attribute(KVM_S390_VM_CPU_PROCESSOR, (&raw const processor).expose_provenance() as u64);
-    vm.set_device_attr(&processor_attribute, &OwnMemory).named("KVM_SET_DEVICE_ATTR")
+    vm.set_device_attr(&processor_attribute).named("KVM_SET_DEVICE_ATTR")
 }
 
 /// Whether the VM's CPUs have a facility.
@@ -69,7 +69,7 @@ pub(crate) fn has_facility(vm: &Vm, facility: u16) -> bool {
         attr: KVM_S390_VM_CPU_PROCESSOR,
         addr: (&raw mut processor).expose_provenance() as u64,
     };
-    let got = vm.get_device_attr(&attribute, &OwnMemory);
+    let got = vm.get_device_attr(&attribute);
     got.is_ok() && processor.fac_list[usize::from(facility / 8)] & 0x80 >> (facility % 8) != 0
 }
 

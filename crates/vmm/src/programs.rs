@@ -50,7 +50,7 @@ begin:
 ";
 
 /// Runs `program`, which starts at its first line, on a machine with `cpus` CPUs.
-fn run(program: &str, cpus: u16) -> Ending {
+fn run(program: &str, cpus: u16, via_ioctl: bool) -> Ending {
     let bytes = assemble(&format!("{FRAME}{program}"), ENTRY).unwrap();
     let parts = Parts {
         program: Program::embedded("a test", bytes, ENTRY),
@@ -61,6 +61,7 @@ fn run(program: &str, cpus: u16) -> Ending {
         console_kind: ConsoleKind::Vt220,
         identity: Default::default(),
         translation: Some(softsie_kvm::Translation::USUAL),
+        via_ioctl,
     };
     let machine = Arc::new(Machine::new(parts, Arc::new(Console::new(None))).unwrap());
     let threads = machine.start().unwrap();
@@ -72,14 +73,20 @@ fn run(program: &str, cpus: u16) -> Ending {
 
 #[track_caller]
 pub(crate) fn passes(program: &str, cpus: u16) {
-    assert_eq!(run(program, cpus), Ending::PoweredOff);
+    assert_eq!(run(program, cpus, false), Ending::PoweredOff);
+    if cpus <= 2 {
+        assert_eq!(run(program, cpus, true), Ending::PoweredOff, "KVM called by ioctl number");
+    }
 }
 
 #[test]
 fn programs_can_fail() {
-    assert!(matches!(run("j failed", 1), Ending::Failed(report) if report.contains("disabled wait")));
+    assert!(matches!(run("j failed", 1, false), Ending::Failed(report) if report.contains("disabled wait")));
     let unexpected = "lghi %r9,5\n .short 0x0000\n brasl %r14,interrupted\n j passed";
-    assert!(matches!(run(unexpected, 1), Ending::Failed(_)), "an operation exception is not an addressing exception");
+    assert!(
+        matches!(run(unexpected, 1, true), Ending::Failed(_)),
+        "an operation exception is not an addressing exception"
+    );
 }
 
 /// Chapter 14: operand exceptions before condition code 3, access exceptions before it too.

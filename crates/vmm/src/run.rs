@@ -50,6 +50,8 @@ pub struct Options {
     pub counters: bool,
     /// How hot code is translated; without, the interpreter executes all.
     pub translation: Option<Translation>,
+    /// Whether KVM is called by ioctl number, as by a client with descriptors.
+    pub via_ioctl: bool,
 }
 
 /// What came of a run.
@@ -114,6 +116,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             console_kind: options.console_kind(),
             identity: options.identity.clone(),
             translation: options.translation,
+            via_ioctl: options.via_ioctl,
         },
         Arc::clone(&console),
     )?);
@@ -184,6 +187,7 @@ mod tests {
             trace: None,
             counters: false,
             translation: None,
+            via_ioctl: false,
         }
     }
 

@@ -118,7 +118,7 @@ fn reset(machine: &Machine, target: &Cpu, itself: bool, kind: Reset) -> Result<A
         return Ok(Answer::Accepted);
     }
     control.reset = Some(kind);
-    target.vcpu().kick();
+    target.vcpu().beside_kvm().kick();
     target.notify();
     // The order is complete only when the reset is.
     while control.reset.is_some() && !machine.has_ended() {

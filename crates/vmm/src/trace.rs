@@ -24,7 +24,7 @@ impl Trace {
             .map_err(|error| Error::input(format!("cannot write the trace to {}: {error}", path.display())))?;
         let sink: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(BufWriter::with_capacity(1 << 20, file)));
         for cpu in &machine.cpus {
-            cpu.vcpu().set_tracer(Some(Tracer::new(filter.clone(), Arc::clone(&sink))));
+            cpu.vcpu().beside_kvm().set_tracer(Some(Tracer::new(filter.clone(), Arc::clone(&sink))));
         }
         Ok(Self { sink })
     }

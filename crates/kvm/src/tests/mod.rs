@@ -4,6 +4,7 @@
 mod calls;
 mod debug;
 mod delivery;
+mod host_fault;
 mod instructions;
 mod ioctls;
 mod machine;
@@ -14,4 +15,5 @@ mod reset;
 mod running;
 mod sigp;
 mod storm;
+mod stress;
 mod timing;
