@@ -210,7 +210,7 @@ impl Client {
         };
         let half = GUEST as u64 / 2;
         let host = self.guest.as_ptr().expose_provenance() as u64;
-        put(SLOT_SIZE, &|size| if size <= half { size } else { size % half & !0xf_ffff });
+        put(SLOT_SIZE, &|size| if size <= half { size } else { (size % half) & !0xf_ffff });
         put(SLOT_HOST, &|address| host + address % half);
     }
 
