@@ -77,6 +77,10 @@ pub enum Rounding {
     Down,
     /// Round to prepare for shorter precision: truncate, and make an inexact result odd.
     PrepareShorter,
+    /// Round to nearest, ties toward zero: of conversions between radices only.
+    NearestZero,
+    /// Round away from zero: of conversions between radices only.
+    Away,
 }
 
 impl Rounding {

@@ -54,6 +54,8 @@ impl Exact {
                 Rounding::Up => !self.negative,
                 Rounding::Down => self.negative,
                 Rounding::PrepareShorter => !odd,
+                Rounding::NearestZero => against_half == Ordering::Greater,
+                Rounding::Away => true,
             };
         Kept { integer: integer + u128::from(incremented), inexact, incremented }
     }
@@ -109,7 +111,7 @@ impl Exact {
                 return Err((precise, Trap::new(Flags::OVERFLOW, kept.inexact, kept.incremented)));
             }
             let infinite = match env.rounding {
-                Rounding::NearestEven | Rounding::NearestAway => true,
+                Rounding::NearestEven | Rounding::NearestAway | Rounding::NearestZero | Rounding::Away => true,
                 Rounding::Zero | Rounding::PrepareShorter => false,
                 Rounding::Up => !self.negative,
                 Rounding::Down => self.negative,

@@ -57,4 +57,4 @@ pub use divide_to_integer::{Divided, divide_to_integer};
 pub use env::{Env, Flags, Outcome, Rounding, Trap};
 pub use format::{Class, Extended, Format, Long, Short};
 pub use minmax::{MinMax, max, min};
-pub use radix::{convert_from_hfp, convert_to_hfp};
+pub use radix::{Parts, convert_from_hfp, convert_to_hfp, from_binary, infinity_or_zero, nan_of_payload, parts};

@@ -4,9 +4,9 @@
 //! exception; the condition code tells what happened. An HFP number is `0.fraction * 16^(characteristic - 64)`, the
 //! fraction of fourteen hexadecimal digits.
 
-use crate::env::{Env, Flags, Rounding};
+use crate::env::{Env, Flags, Outcome, Rounding};
 use crate::exact::Exact;
-use crate::format::{Datum, Format, signed};
+use crate::format::{Class, Datum, Format, signed};
 
 const SIGN: u64 = 1 << 63;
 const FRACTION: u64 = (1 << 56) - 1;
@@ -54,4 +54,61 @@ pub fn convert_from_hfp<F: Format>(hfp: u64, rounding: Rounding) -> (F::Bits, u8
         (false, false) => 2,
     };
     (outcome.value, cc)
+}
+
+/// A datum for conversion to another radix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The sign.
+    pub negative: bool,
+    /// The class.
+    pub class: Class,
+    /// Of a number other than zero: an integer, and the power of two that it is to be multiplied by. Of a NaN: the fraction
+    /// after its first bit, bits in reverse order, so that its leftmost bit counts one.
+    pub integer: u128,
+    /// That power.
+    pub exponent: i32,
+}
+
+/// Takes a datum apart.
+pub fn parts<F: Format>(bits: F::Bits) -> Parts {
+    let a = Datum::of::<F>(bits);
+    let (integer, exponent) = match a.class {
+        Class::Zero | Class::Infinity => (0, 0),
+        Class::QuietNan | Class::SignallingNan => (reversed::<F>(a.bits), 0),
+        Class::Normal | Class::Subnormal => {
+            let exact = a.exact::<F>();
+            (exact.significand, exact.exp - 127)
+        }
+    };
+    Parts { negative: a.negative, class: a.class, integer, exponent }
+}
+
+/// Bits of a NaN after the quiet one, in reverse order: from a fraction, or the other way.
+fn reversed<F: Format>(bits: u128) -> u128 {
+    (bits & (F::QUIET - 1)).reverse_bits() >> (128 - (F::PRECISION - 2))
+}
+
+/// A quiet NaN with a payload as in [`Parts`]; what is too large for the format loses its first bits.
+pub fn nan_of_payload<F: Format>(negative: bool, payload: u128) -> F::Bits {
+    signed::<F>(negative, F::DEFAULT_NAN | reversed::<F>(payload))
+}
+
+/// Infinity, or zero.
+pub fn infinity_or_zero<F: Format>(negative: bool, infinite: bool) -> F::Bits {
+    signed::<F>(negative, if infinite { F::INFINITY } else { 0 })
+}
+
+/// Rounds a number of another radix, which is `significand * 2^(exponent - 127)`, the first bit of the significand one and its
+/// last bit sticky. When overflow or underflow traps, the result has the exponent zero, and the number beside it is the
+/// exponent that the rounded number has.
+pub fn from_binary<F: Format>(env: &Env, negative: bool, significand: u128, exponent: i32) -> (Outcome<F::Bits>, i32) {
+    let exact = Exact { negative, exp: exponent, significand };
+    match exact.round_or_trap::<F>(env) {
+        Ok(outcome) => (outcome, 0),
+        Err((precise, trap)) => {
+            let value = Exact { exp: 0, ..precise }.pack::<F>();
+            (Outcome { value, flags: Flags::NONE, trap: Some(trap) }, precise.exp)
+        }
+    }
 }

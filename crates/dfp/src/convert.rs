@@ -42,7 +42,7 @@ pub fn load_rounded<S: Format, T: Format>(env: &Env, bits: S::Bits, keep: bool) 
     }
     let outcome = Exact::of(&a).settle(&Target::shorter::<S, T>(), env, a.exponent);
     match outcome.trap {
-        Some(trap) if outcome.value.scaled => Rounded::Scaled(outcome.value.datum.bits::<S>(), trap),
+        Some(trap) if outcome.value.scaled.is_some() => Rounded::Scaled(outcome.value.datum.bits::<S>(), trap),
         _ => {
             let differs = differs(&outcome.value.datum, a.exponent);
             Rounded::Short(outcome.map(|settled| settled.datum.bits::<T>()).with_quantum(env, differs))

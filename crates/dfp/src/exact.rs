@@ -32,8 +32,9 @@ pub(crate) struct Target {
     /// Exponents of the last digit.
     least: i32,
     greatest: i32,
-    /// Powers of ten by which results of enabled overflow and underflow are scaled, and the format they come in.
-    scale: i32,
+    /// Powers of ten by which results of enabled overflow and underflow are scaled, and the format they come in. Without, they
+    /// are scaled to one digit on the left of the point.
+    scale: Option<i32>,
     scaled_least: i32,
     scaled_greatest: i32,
 }
@@ -41,7 +42,12 @@ pub(crate) struct Target {
 impl Target {
     /// A result in format `F`.
     pub fn of<F: Format>() -> Target {
-        Target { scale: F::SCALE, ..Target::shorter::<F, F>() }
+        Target { scale: Some(F::SCALE), ..Target::shorter::<F, F>() }
+    }
+
+    /// A result in format `F` of a conversion from another radix.
+    pub fn of_radix<F: Format>() -> Target {
+        Target { scale: None, ..Target::shorter::<F, F>() }
     }
 
     /// A result in format `T`, in `F` when it is scaled.
@@ -50,7 +56,7 @@ impl Target {
             digits: T::DIGITS,
             least: T::EMIN,
             greatest: T::EMAX,
-            scale: F::SCALE_LOAD_ROUNDED,
+            scale: Some(F::SCALE_LOAD_ROUNDED),
             scaled_least: F::EMIN,
             scaled_greatest: F::EMAX,
         }
@@ -61,8 +67,8 @@ impl Target {
 #[derive(Clone, Copy)]
 pub(crate) struct Settled {
     pub datum: Datum,
-    /// Scaled by an enabled overflow or underflow.
-    pub scaled: bool,
+    /// Scaled by an enabled overflow or underflow: by how many powers of ten it is too small.
+    pub scaled: Option<i32>,
 }
 
 impl Exact {
@@ -100,7 +106,7 @@ impl Exact {
 
     /// Brings the number into a format. `preferred` is the exponent of the preferred quantum.
     pub(crate) fn settle(&self, target: &Target, env: &Env, preferred: i32) -> Outcome<Settled> {
-        let plain = |datum| Settled { datum, scaled: false };
+        let plain = |datum| Settled { datum, scaled: None };
         if self.significand.is_zero() && !self.sticky {
             let exponent = preferred.clamp(target.least, target.greatest);
             return Outcome::exact(plain(Datum::finite(self.negative, 0, exponent)));
@@ -112,13 +118,24 @@ impl Exact {
             let (significand, exponent) = in_range(significand, exponent, least, greatest);
             Datum::finite(self.negative, significand, exponent)
         };
-        let trapped = |exception: u8, scale: i32| {
-            let scaled = Rounded { exponent: precise.exponent + scale, ..precise };
-            // A scaled result has no more digits than others.
-            let room = (target.digits, target.scaled_least, target.scaled_greatest);
-            let datum = finite(&scaled, room, preferred.saturating_add(scale));
+        let trapped = |exception: u8| {
+            let (datum, omega) = match target.scale {
+                Some(scale) => {
+                    let omega = if exception == OVERFLOW { scale } else { -scale };
+                    let scaled = Rounded { exponent: precise.exponent - omega, ..precise };
+                    // A scaled result has no more digits than others.
+                    let room = (target.digits, target.scaled_least, target.scaled_greatest);
+                    (finite(&scaled, room, preferred.saturating_sub(omega)), omega)
+                }
+                None => {
+                    let missing = target.digits - crate::wide::count(precise.significand);
+                    let point = 1 - target.digits as i32;
+                    let datum = Datum::finite(self.negative, precise.significand * power(missing), point);
+                    (datum, precise.exponent - missing as i32 - point)
+                }
+            };
             let trap = Some(env::dxc(exception, precise.inexact, precise.incremented));
-            Outcome { value: Settled { datum, scaled: true }, flags: 0, trap }
+            Outcome { value: Settled { datum, scaled: Some(omega) }, flags: 0, trap }
         };
         let room = (target.digits, target.least, target.greatest);
         // Exponents of the first digit: of the number itself, and rounded.
@@ -127,9 +144,9 @@ impl Exact {
         let large = first(crate::wide::count(precise.significand), precise.exponent)
             > target.greatest + target.digits as i32 - 1;
         if tiny && env.traps(UNDERFLOW) {
-            trapped(UNDERFLOW, target.scale)
+            trapped(UNDERFLOW)
         } else if large && env.traps(OVERFLOW) {
-            trapped(OVERFLOW, -target.scale)
+            trapped(OVERFLOW)
         } else if large {
             let infinite = env.rounding.overflows_to_infinity(self.negative);
             let datum = if infinite {
@@ -147,10 +164,20 @@ impl Exact {
 
     /// The same, encoded. With `quantum`, a result of another than the preferred quantum is a quantum exception.
     pub fn deliver<F: Format>(&self, env: &Env, preferred: i32, quantum: bool) -> Outcome<F::Bits> {
-        let outcome = self.settle(&Target::of::<F>(), env, preferred);
-        let differs = quantum && differs(&outcome.value.datum, preferred);
-        outcome.map(|settled| settled.datum.bits::<F>()).with_quantum(env, differs)
+        encoded::<F>(self.settle(&Target::of::<F>(), env, preferred), env, preferred, quantum)
     }
+
+    /// The same for a conversion from another radix. When overflow or underflow traps, the result has one digit to the left of
+    /// the point and all its digits, and the number beside it is the power of ten that it is to be multiplied by.
+    pub fn deliver_unscaled<F: Format>(&self, env: &Env, preferred: i32, quantum: bool) -> (Outcome<F::Bits>, i32) {
+        let outcome = self.settle(&Target::of_radix::<F>(), env, preferred);
+        (encoded::<F>(outcome, env, preferred, quantum), outcome.value.scaled.unwrap_or(0))
+    }
+}
+
+fn encoded<F: Format>(outcome: Outcome<Settled>, env: &Env, preferred: i32, quantum: bool) -> Outcome<F::Bits> {
+    let differs = quantum && differs(&outcome.value.datum, preferred);
+    outcome.map(|settled| settled.datum.bits::<F>()).with_quantum(env, differs)
 }
 
 /// Whether a finite result has another quantum than the preferred one.

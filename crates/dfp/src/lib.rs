@@ -36,7 +36,7 @@ pub use convert::{
     Converted, Integer, Rounded, convert_from_integer, convert_to_integer, load_fp_integer, load_lengthened,
     load_rounded,
 };
-pub use digits::{Digits, digits, from_digits};
+pub use digits::{Digits, digits, from_digits, special, zero};
 pub use env::{Env, Outcome, Rounding};
 pub use exact::Exact;
 pub use format::{Class, Extended, Format, Long, Short};

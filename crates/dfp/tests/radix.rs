@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
 use softsie_dfp::{
-    Binary, Env, Exact, Extended, Format, Long, Rounding, from_digits, insert_biased_exponent, to_binary,
+    Binary, Env, Exact, Extended, Format, Long, Rounding, Short, from_digits, insert_biased_exponent, to_binary,
 };
 
 fn random(state: &mut u64) -> u64 {
@@ -79,4 +79,27 @@ fn the_ends_of_the_extended_format() {
     let binary = to_binary::<Extended>(largest).unwrap();
     assert_eq!(binary.exponent, 20413);
     assert_eq!(Exact::of_binary(&binary).deliver::<Extended>(&NEAREST, 0, false).value, largest);
+}
+
+#[test]
+fn results_of_traps_have_one_digit_to_the_left_of_the_point() {
+    let two_to = |exponent| Exact::of_binary(&Binary::new(false, 1, exponent).unwrap());
+    let env = Env { masks: 0x30, ..NEAREST };
+    let (plain, none) = two_to(3).deliver_unscaled::<Long>(&env, 0, false);
+    assert_eq!((plain.value, plain.trap, none), (datum::<Long>(8, 0), None, 0));
+    // 2^2000 is 1.148130695274255E602.
+    let (large, omega) = two_to(2000).deliver_unscaled::<Long>(&env, 0, false);
+    assert_eq!(
+        (large.value, large.trap.unwrap() & 0xF8, omega),
+        (datum::<Long>(1_148_130_695_274_255, -15), 0x28, 602)
+    );
+    // It is far beyond the short format, whose results of other operations are never scaled.
+    let (large, omega) = two_to(20_000).deliver_unscaled::<Short>(&env, 0, false);
+    assert_eq!((large.value, omega), (datum::<Short>(3_980_277, -6), 6020));
+    // 2^-2000 is 8.709809816217217E-603.
+    let (small, omega) = two_to(-2000).deliver_unscaled::<Long>(&env, 0, false);
+    assert_eq!(
+        (small.value, small.trap.unwrap() & 0xF8, omega),
+        (datum::<Long>(8_709_809_816_217_217, -15), 0x18, -603)
+    );
 }

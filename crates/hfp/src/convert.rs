@@ -2,6 +2,8 @@
 //! Truth: Principles of Operation, chapter 18, LOAD ROUNDED, LOAD LENGTHENED, LOAD FP INTEGER, CONVERT FROM FIXED, CONVERT TO
 //! FIXED, LOAD AND TEST, LOAD COMPLEMENT, LOAD NEGATIVE, LOAD POSITIVE.
 
+use std::cmp::Ordering;
+
 use crate::format::{Extended, Format, Number, ones, true_zero};
 use crate::outcome::{Masks, Outcome};
 
@@ -124,4 +126,69 @@ pub fn convert_to_fixed<F: Format>(a: F::Bits, method: Method, bits: u32) -> (i6
     };
     let (magnitude, cc) = if magnitude > limit { (limit, 3) } else { (magnitude, cc) };
     (if a.negative { (magnitude as i64).wrapping_neg() } else { magnitude as i64 }, cc)
+}
+
+/// Takes a number apart for conversion to another radix: its sign, an integer, and the power of two that this is to be multiplied
+/// by.
+pub fn parts<F: Format>(a: F::Bits) -> (bool, u128, i32) {
+    let a = Number::of::<F>(a);
+    (a.negative, a.fraction, 4 * (a.characteristic - 64 - F::DIGITS as i32))
+}
+
+/// A number of another radix, rounded to the digits of a format, with a characteristic that may be out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounded {
+    /// The sign.
+    pub negative: bool,
+    /// The characteristic.
+    pub characteristic: i32,
+    /// The digits.
+    pub fraction: u128,
+    /// Whether the number was another.
+    pub inexact: bool,
+    /// Whether it was smaller in magnitude.
+    pub incremented: bool,
+}
+
+impl Rounded {
+    /// From `significand * 2^(exponent - 127)`, the first bit of the significand one and its last bit sticky. `increments` says
+    /// what becomes of digits that do not fit: whether the last bit that stays is one, and how they compare with half of it.
+    pub fn of<F: Format>(
+        negative: bool,
+        significand: u128,
+        exponent: i32,
+        increments: impl FnOnce(bool, Ordering) -> bool,
+    ) -> Rounded {
+        let power = exponent.div_euclid(4) + 1;
+        // Zeros before the first bit in the first digit.
+        let drop = 128 - 4 * F::DIGITS + (3 - exponent.rem_euclid(4)) as u32;
+        let (kept, rest) = (significand >> drop, significand << (128 - drop));
+        let inexact = rest != 0;
+        let incremented = inexact && increments(kept & 1 != 0, rest.cmp(&(1 << 127)));
+        let fraction = kept + u128::from(incremented);
+        let carry = fraction > ones(F::DIGITS);
+        Rounded {
+            negative,
+            characteristic: power + 64 + i32::from(carry),
+            fraction: if carry { fraction >> 4 } else { fraction },
+            inexact,
+            incremented,
+        }
+    }
+
+    /// As a datum, with the last seven bits of the characteristic.
+    pub fn bits<F: Format>(&self) -> F::Bits {
+        let number = Number { negative: self.negative, characteristic: self.characteristic, fraction: self.fraction };
+        number.bits::<F>()
+    }
+}
+
+/// The number of largest magnitude.
+pub fn largest<F: Format>(negative: bool) -> F::Bits {
+    Number { negative, characteristic: 127, fraction: ones(F::DIGITS) }.bits::<F>()
+}
+
+/// Zero with a sign.
+pub fn zero<F: Format>(negative: bool) -> F::Bits {
+    true_zero::<F>(negative)
 }

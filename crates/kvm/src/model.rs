@@ -348,8 +348,8 @@ mod tests {
         for facility in host.bits() {
             assert!(softsie_exec::semantics::facility_is_complete(facility), "facility {facility}");
         }
-        // What Debian's kernel and programs rely on.
-        for facility in [0, 1, 2, 7, 8, 18, 21, 25, 27, 32, 33, 34, 35, 41, 45, 49] {
+        // What Debian's kernel and programs rely on, and floating point of the other two radices.
+        for facility in [0, 1, 2, 7, 8, 18, 20, 21, 23, 25, 27, 32, 33, 34, 35, 37, 41, 42, 43, 44, 45, 48, 49, 80] {
             assert!(host.has(facility), "facility {facility}");
         }
     }

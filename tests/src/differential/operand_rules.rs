@@ -85,8 +85,8 @@ pub fn is_alone(op: Op) -> bool {
     /// general register 0.
     const ABSENT: &[Op] = &[
         STCK, STCKF, STCKE, STPT, ECTG, LPSWEY, LASP, PC, PR, PT, PTI, RP, BAKR, BSA, BSG, TRAP2, TRAP4, SAC, MSTA,
-        EREG, EREGG, ESTA, SSAR, SSAIR, PTFF, PRNO, CSST, PLO, UPT, CFC, IPTE, IDTE, CRDTE, RDP, ISKE, SSKE, RRBE,
-        RRBM, IRBM, IVSK, PFMF, LPTEA,
+        EREG, EREGG, ESTA, SSAR, SSAIR, PTFF, PRNO, PFPO, CSST, PLO, UPT, CFC, IPTE, IDTE, CRDTE, RDP, ISKE, SSKE,
+        RRBE, RRBM, IRBM, IVSK, PFMF, LPTEA,
     ];
     OPS.contains(&op) || ABSENT.contains(&op) || op.row().class == Class::Crypto
 }

@@ -115,6 +115,7 @@ files! {
     move_with_key,
     multiply_divide,
     pack,
+    pfpo,
     program_call,
     program_transfer,
     psw_control,
