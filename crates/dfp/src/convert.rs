@@ -11,7 +11,7 @@ use crate::wide::{count, power};
 /// LOAD LENGTHENED. With `keep` (a bit of M4) a signalling NaN is moved like any other, and an infinity keeps its digits.
 pub fn load_lengthened<S: Format, T: Format>(env: &Env, bits: S::Bits, keep: bool) -> Outcome<T::Bits> {
     let a = Datum::of::<S>(bits);
-    special(env, &a, keep).unwrap_or(Outcome::exact(a)).map(|a| a.bits::<T>())
+    special(env, &a, keep).unwrap_or_else(|| Outcome::exact(a)).map(|a| a.bits::<T>())
 }
 
 /// What becomes of an infinity or NaN when its format changes.

@@ -81,7 +81,7 @@ impl Rounding {
             Rounding::Up => inexact && !negative,
             Rounding::Down => inexact && negative,
             Rounding::Away => inexact,
-            Rounding::PrepareShorter => inexact && last % 5 == 0,
+            Rounding::PrepareShorter => inexact && last.is_multiple_of(5),
         }
     }
 

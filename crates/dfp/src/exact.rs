@@ -188,7 +188,7 @@ pub(crate) fn differs(datum: &Datum, preferred: i32) -> bool {
 /// Of the numbers of the same value with at most `digits` digits the one whose exponent is nearest to the preferred one.
 fn member(r: &Rounded, digits: u32, preferred: i32) -> (u128, i32) {
     let (mut significand, mut exponent) = (r.significand, r.exponent);
-    while exponent < preferred && significand % 10 == 0 {
+    while exponent < preferred && significand.is_multiple_of(10) {
         significand /= 10;
         exponent += 1;
     }
@@ -203,7 +203,7 @@ fn in_range(mut significand: u128, mut exponent: i32, least: i32, greatest: i32)
         significand *= power((exponent - greatest) as u32);
         exponent = greatest;
     }
-    while exponent < least && significand % 10 == 0 {
+    while exponent < least && significand.is_multiple_of(10) {
         significand /= 10;
         exponent += 1;
     }

@@ -69,7 +69,7 @@ impl Large {
         let mut words = vec![0; (n / 64) as usize];
         words.extend_from_slice(&self.0);
         let mut shifted = Large(words);
-        if n % 64 != 0 {
+        if !n.is_multiple_of(64) {
             shifted.times(1 << (n % 64));
         }
         shifted

@@ -31,7 +31,7 @@ fn as_f64(binary: &Binary) -> f64 {
 fn decimal_to_binary() {
     let mut state = 1;
     for _ in 0..20_000 {
-        let significand = random(&mut state) as u128 % 10u128.pow((random(&mut state) % 16 + 1) as u32);
+        let significand = u128::from(random(&mut state)) % 10u128.pow((random(&mut state) % 16 + 1) as u32);
         let exponent = (random(&mut state) % 560) as i32 - 280;
         if significand == 0 {
             continue;

@@ -13,7 +13,7 @@ const WINDOW: u32 = 28;
 fn high_product(a: u128, b: u128) -> u128 {
     let low = |v: u128| v & u128::from(u64::MAX);
     let (a1, a0, b1, b0) = (a >> 64, low(a), b >> 64, low(b));
-    let middle = a1 * b0 + (a0 * b0 >> 64);
+    let middle = a1 * b0 + ((a0 * b0) >> 64);
     let carried = a0 * b1 + low(middle);
     a1 * b1 + (middle >> 64) + (carried >> 64)
 }
@@ -71,7 +71,7 @@ pub fn divide<F: Format>(a: F::Bits, b: F::Bits, masks: Masks) -> Result<Outcome
     }
     let mut fraction = 0;
     for _ in 0..F::DIGITS {
-        fraction = fraction << 4 | rest / y.fraction;
+        fraction = (fraction << 4) | (rest / y.fraction);
         rest = (rest % y.fraction) << 4;
     }
     Ok(Outcome::of::<F>(&Number { negative: a.negative != b.negative, characteristic, fraction }, masks))

@@ -169,6 +169,8 @@ impl Number {
             Rounding::Up => !self.negative,
             Rounding::Down => self.negative,
             Rounding::PrepareShorter => !odd,
+            // Of conversions between radices only: tests/cases/pfpo.case.
+            Rounding::NearestZero | Rounding::Away => unreachable!(),
         };
         (if up { below + 1u32 } else { below }, true, up)
     }
@@ -245,6 +247,7 @@ pub fn round(v: &Number, format: &Format, rounding: Rounding, masks: u8) -> Expe
             Rounding::Zero | Rounding::PrepareShorter => false,
             Rounding::Up => !v.negative,
             Rounding::Down => v.negative,
+            Rounding::NearestZero | Rounding::Away => unreachable!(),
         };
         let bits = format.infinity(v.negative) - u128::from(!infinite);
         return finish(bits, 0x20, true, infinite);

@@ -88,7 +88,7 @@ fn to_fixed<F: Operand, I: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Ex
     available(cpu, [o.r2()])?;
     let method = Method::of(o.m3()).filter(|_| F::fits(o.r2())).ok_or(Exit::SPECIFICATION)?;
     let (value, cc) = arithmetic::convert_to_fixed::<F>(F::get(cpu, o.r2()), method, I::BITS);
-    cpu.set_gr(o.r1(), I::truncate(value as u64 as u128));
+    cpu.set_gr(o.r1(), I::truncate(u128::from(value as u64)));
     cpu.cc = cc;
     Ok(())
 }
