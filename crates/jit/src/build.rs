@@ -17,7 +17,7 @@ use crate::chain::{fetch_entry, region_signature};
 use crate::emit::{Cond, Emit, Place, SideKind, State, Target};
 use crate::frame::{CALL, Data, Frame, HOT, INTERPRET, NEXT, OVERFLOW};
 use crate::region::{Item, PAGE, Plan, Style};
-use crate::registers::Gpr;
+use crate::registers::{Gpr, Set};
 
 struct Builder<'a, 'p> {
     e: Emit<'a>,
@@ -62,6 +62,8 @@ pub(crate) fn build(
         ordinary,
         state,
         vr: [None; 32],
+        bases: Vec::new(),
+        changed: Set::default(),
         before: state,
         place: Place::default(),
         exits: Vec::new(),
@@ -74,6 +76,7 @@ pub(crate) fn build(
     e.tlb = e.get_cpu(types::I64, layout::TLB);
     e.base = e.get_cpu(types::I64, layout::RUN_BASE);
     let attention = e.get(types::I64, frame, offset_of!(Frame, attention));
+    e.bases = plan.bases().into_iter().map(|base| (base, e.look_up_base(base))).collect();
     let leaders = plan.items.iter().map(|i| i.leader.then(|| e.b.create_block())).collect();
     let mut builder = Builder { e, plan, leaders, attention, chain, interpret: None, closed: false };
     builder.all()?;
@@ -243,6 +246,7 @@ impl Builder<'_, '_> {
             self.expect_in_next_page(&item.rest);
         }
         let e = &mut self.e;
+        e.changed = item.changed;
         if !item.emits {
             self.call();
             return Ok(());

@@ -20,7 +20,8 @@ use crate::cc::{Cc, Kind};
 use crate::float::{number, vector_type};
 use crate::frame::{self, Frame};
 use crate::mode::Mode;
-use crate::registers::Gpr;
+use crate::region::Base;
+use crate::registers::{Gpr, Set};
 use crate::survey::relative_target;
 use crate::vector::{lane, lanes};
 
@@ -121,6 +122,10 @@ pub(crate) struct Emit<'a> {
     pub(crate) state: State,
     /// What is known of each vector register, or of its leftmost bits. The CPU has it too.
     pub(crate) vr: [Option<Value>; 32],
+    /// Base registers that were looked up at the region's entry, and the host addresses where they point to, or zero.
+    pub(crate) bases: Vec<(Base, Value)>,
+    /// Registers that may not be what they were at the region's entry.
+    pub(crate) changed: Set,
     /// The state before the current instruction.
     pub(crate) before: State,
     pub(crate) place: Place,
@@ -178,7 +183,7 @@ impl Emit<'_> {
     }
 
     /// A value as another one and a constant added to it, when it was made so.
-    fn sum(&self, v: Value) -> Option<(Value, u64)> {
+    pub(crate) fn sum(&self, v: Value) -> Option<(Value, u64)> {
         let inst = self.b.func.dfg.value_def(v).inst()?;
         let InstructionData::Binary { opcode: Opcode::Iadd, args: [base, constant] } = self.b.func.dfg.insts[inst]
         else {

@@ -4,13 +4,13 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use softsie_cpu::{Scalar, TLB_ENTRIES, layout};
 use softsie_exec::Ea;
 
 use crate::emit::{Emit, Val, ty};
 use crate::frame::{self, Frame};
-use crate::region::PAGE;
+use crate::region::{Base, PAGE};
 use crate::vector::host_permutes;
 
 /// A TLB probe in two values.
@@ -69,12 +69,78 @@ impl Emit<'_> {
         self.put_unaligned(v, host, offset);
     }
 
-    /// Host address of an operand of `size` bytes. When the TLB entry's tag at `tag` does not say it, `thunk` is asked, which
-    /// has an address as well or fails; then the instruction is given to the interpreter.
+    /// Looks at the TLB for the operands that `base` addresses: the host address where it points to, or zero when they are
+    /// not all in a page that has an entry. That is good for the whole region: what purges entries waits for this CPU to leave
+    /// or to look at its attention word, and does not come from within.
+    pub(crate) fn look_up_base(&mut self, base: Base) -> Value {
+        let v = self.full(base.r);
+        let first = self.add_constant(v, base.first);
+        let tag = if base.stores { layout::TLB_WRITE } else { layout::TLB_READ };
+        let probe = self.probe_tlb(first, (base.end - base.first) as u64, tag);
+        let host = self.b.ins().iadd(probe.addend, v);
+        let zero = self.constant(types::I64, 0);
+        self.b.ins().select(probe.hit, host, zero)
+    }
+
+    /// An operand addressed by a base register that was looked up at the region's entry: what was found, and its displacement.
+    fn looked_up(&self, address: Value, size: u64, tag: usize) -> Option<(Value, i64)> {
+        self.bases.iter().find_map(|(base, host)| {
+            let v = self.state.gr[usize::from(base.r)].full.filter(|_| !self.changed.has(base.r))?;
+            let displacement = if v == address {
+                0
+            } else {
+                self.sum(address).filter(|(of, _)| *of == v).map(|(_, displacement)| displacement as i64)?
+            };
+            let inside = displacement >= base.first && displacement + size as i64 <= base.end;
+            (inside && (base.stores || tag == layout::TLB_READ)).then_some((*host, displacement))
+        })
+    }
+
+    /// Where an operand of `size` bytes is, if that can be told at once: a truth value, and the host address.
+    pub(crate) fn locate(&mut self, address: Value, size: u64, tag: usize) -> (Value, Value) {
+        if let Some((host, displacement)) = self.looked_up(address, size, tag) {
+            let hit = self.b.ins().icmp_imm_u(IntCC::NotEqual, host, 0);
+            return (hit, self.add_constant(host, displacement));
+        }
+        let probe = self.probe_tlb(address, size, tag);
+        (probe.hit, self.b.ins().iadd(probe.addend, address))
+    }
+
+    /// Host address of an operand of `size` bytes, as `access_by_entry` has it, or as the region's entry has found it.
     fn access(&mut self, ea: Ea<Val<u64>>, size: u64, tag: usize, thunk: usize, value: Option<Value>) -> Value {
         let crossing = if thunk == frame::HOST { 1 } else { size };
+        let Some((host, displacement)) = self.looked_up(ea.address.value, crossing, tag) else {
+            let done = self.b.create_block();
+            return self.access_by_entry(ea, size, tag, thunk, value, done);
+        };
+        let (cold, found, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.set_cold_block(found);
+        self.b.append_block_param(done, types::I64);
+        self.b.ins().brif(host, done, &[BlockArg::Value(host)], cold, &[]);
+        self.b.switch_to_block(cold);
+        let host = self.access_by_entry(ea, size, tag, thunk, value, found);
+        let base = self.add_constant(host, -displacement);
+        self.b.ins().jump(done, &[BlockArg::Value(base)]);
+        self.b.switch_to_block(done);
+        let base = self.b.block_params(done)[0];
+        self.add_constant(base, displacement)
+    }
+
+    /// Host address of an operand of `size` bytes. When the TLB entry's tag at `tag` does not say it, `thunk` is asked, which
+    /// has an address as well or fails; then the instruction is given to the interpreter. Code goes on in `done`.
+    fn access_by_entry(
+        &mut self,
+        ea: Ea<Val<u64>>,
+        size: u64,
+        tag: usize,
+        thunk: usize,
+        value: Option<Value>,
+        done: Block,
+    ) -> Value {
+        let crossing = if thunk == frame::HOST { 1 } else { size };
         let probe = self.probe_tlb(ea.address.value, crossing, tag);
-        let (cold, done) = (self.b.create_block(), self.b.create_block());
+        let cold = self.b.create_block();
         self.b.set_cold_block(cold);
         self.b.append_block_param(done, types::I64);
         self.b.ins().brif(probe.hit, done, &[BlockArg::Value(probe.addend)], cold, &[]);

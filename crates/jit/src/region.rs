@@ -105,6 +105,11 @@ pub(crate) struct Item {
     /// Those of which only bits 32-63 may have been written before it since all of them were known together: of these, a leader
     /// gets bits 32-63, and the CPU has the others.
     pub(crate) split: Set,
+    /// Those that may not be any more what they were at the region's entry, or whose storage may have been translated
+    /// otherwise since.
+    pub(crate) changed: Set,
+    /// It is part of a loop within the region.
+    repeated: bool,
 }
 
 /// How a region is translated.
@@ -231,10 +236,13 @@ impl Plan {
         }
         // What the CPU may lack and what is not together flows along branches until nothing changes. But what a loop begins with
         // is written back and put together before it, instead of in each of its rounds.
+        for n in 0..self.items.len() {
+            self.items[n].repeated = reaches_itself(n, &next, &targets);
+        }
         let mut loops = vec![false; self.items.len()];
         for (n, target) in targets.iter().enumerate() {
-            if let Some(target) = target.filter(|target| *target <= n) {
-                loops[target] = true;
+            if let Some(target) = target.filter(|target| *target <= n && self.items[n].repeated) {
+                loops[target] = self.items[target].repeated;
             }
         }
         let mut changed = true;
@@ -246,9 +254,16 @@ impl Plan {
                 let after = if i.emits { before.union(i.survey.written) } else { Set::default() };
                 let split = i.split.without(i.survey.full).union(i.survey.narrow);
                 let split = if i.emits { split } else { Set::default() };
+                let gone = if i.emits { i.changed.union(i.survey.written) } else { Set(!0) };
                 for to in [next[n], targets[n]].into_iter().flatten() {
                     let enters_loop = to > n && loops[to];
-                    let Some(to) = self.items.get_mut(to).filter(|_| !enters_loop) else { continue };
+                    let Some(to) = self.items.get_mut(to) else { continue };
+                    let new = to.changed.union(gone);
+                    changed |= new != to.changed;
+                    to.changed = new;
+                    if enters_loop {
+                        continue;
+                    }
                     let dirty = to.dirty.union(after);
                     let split = to.split.union(split);
                     changed |= dirty != to.dirty || split != to.split;
@@ -256,6 +271,85 @@ impl Plan {
                 }
             }
         }
+    }
+}
+
+/// Whether the instruction with number `n` is executed again in the region, where the ways on are `next` and `targets`.
+fn reaches_itself(n: usize, next: &[Option<usize>], targets: &[Option<usize>]) -> bool {
+    let mut seen = vec![false; next.len()];
+    let mut ways = vec![n];
+    while let Some(from) = ways.pop() {
+        for to in [next[from], targets[from]].into_iter().flatten().filter(|to| *to < next.len()) {
+            if to == n {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[to], true) {
+                ways.push(to);
+            }
+        }
+    }
+    false
+}
+
+/// A base register from whose value at the region's entry on operands are addressed: one look at the TLB there serves all
+/// of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base {
+    pub(crate) r: u8,
+    /// The displacements where the first byte is and where the last one ends.
+    pub(crate) first: i64,
+    pub(crate) end: i64,
+    /// Some are stored.
+    pub(crate) stores: bool,
+    /// How often they are likely to be accessed.
+    weight: u32,
+}
+
+impl Base {
+    /// As many as code has registers to spare for.
+    const MOST: usize = 3;
+    /// Farther apart operands are rarely in one page.
+    const SPAN: i64 = 1024;
+    /// A look for fewer accesses would not pay.
+    const WORTH: u32 = 5;
+    /// Accesses in a loop count as so many.
+    const ROUNDS: u32 = 4;
+}
+
+impl Plan {
+    /// The base registers that are worth a look at the TLB at the region's entry.
+    pub(crate) fn bases(&self) -> Vec<Base> {
+        if self.style != Style::Best || self.mode.address_mask() != u64::MAX {
+            return Vec::new();
+        }
+        let mut bases: Vec<Base> = Vec::new();
+        for i in &self.items {
+            let o = &i.record.operands;
+            if !i.emits || i.executed.is_some() || o.x2() != 0 {
+                continue;
+            }
+            for (r, bytes, stores) in i.survey.operands.into_iter().flatten() {
+                for (b, d) in [(o.b1(), o.d1()), (o.b2(), o.d2())] {
+                    if b != r || b == 0 || i.changed.has(b) {
+                        continue;
+                    }
+                    let (first, end) = (i64::from(d), i64::from(d) + bytes as i64);
+                    let weight = if i.repeated { Base::ROUNDS } else { 1 };
+                    match bases.iter_mut().find(|base| base.r == r) {
+                        Some(base) => {
+                            (base.first, base.end) = (base.first.min(first), base.end.max(end));
+                            base.stores |= stores;
+                            base.weight += weight;
+                        }
+                        None => bases.push(Base { r, first, end, stores, weight }),
+                    }
+                }
+            }
+        }
+        bases.retain(|base| base.weight >= Base::WORTH && base.end - base.first <= Base::SPAN);
+        bases.sort_by_key(|base| std::cmp::Reverse(base.weight));
+        bases.truncate(Base::MOST);
+        bases
     }
 }
 
@@ -333,6 +427,8 @@ impl Item {
             leader: false,
             dirty: Set::default(),
             split: Set::default(),
+            changed: Set::default(),
+            repeated: false,
         })
     }
 

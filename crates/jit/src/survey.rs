@@ -42,6 +42,8 @@ pub(crate) struct Survey {
     pub(crate) declined: bool,
     loaded: bool,
     stored: bool,
+    /// Storage operands of which the size is known: base register, bytes, whether they are stored.
+    pub(crate) operands: [Option<(u8, u64, bool)>; 4],
 }
 
 impl Survey {
@@ -62,6 +64,7 @@ impl Survey {
             declined: false,
             loaded: false,
             stored: false,
+            operands: [None; 4],
         }
     }
 
@@ -106,6 +109,13 @@ impl Survey {
         self.load_or_exit()?;
         self.stored = true;
         Ok(())
+    }
+
+    /// There is a storage operand.
+    fn operand(&mut self, ea: Ea<()>, bytes: u64, stored: bool) {
+        if let Some(free) = self.operands.iter_mut().find(|o| o.is_none()) {
+            *free = Some((ea.ar, bytes, stored));
+        }
     }
 
     /// Computes with numbers, if the emitter can do it so.
@@ -274,10 +284,12 @@ impl Machine for Survey {
     }
 
     fn wrap(&mut self, (): ()) {}
-    fn load<T: Scalar>(&mut self, _: Ea<()>) -> Result<(), Exit> {
+    fn load<T: Scalar>(&mut self, ea: Ea<()>) -> Result<(), Exit> {
+        self.operand(ea, T::BYTES, false);
         self.load_or_exit()
     }
-    fn store<T: Scalar>(&mut self, _: Ea<()>, (): ()) -> Result<(), Exit> {
+    fn store<T: Scalar>(&mut self, ea: Ea<()>, (): ()) -> Result<(), Exit> {
+        self.operand(ea, T::BYTES, true);
         self.store_or_exit()
     }
     fn load_if<T: Scalar>(&mut self, _: Option<bool>, _: Ea<()>, (): ()) -> Result<(), Exit> {
@@ -290,14 +302,18 @@ impl Machine for Survey {
         self.only::<T>(&[8, 16, 32, 64]);
         self.update_or_exit()
     }
-    fn load_many<T: Scalar>(&mut self, _: Ea<()>, count: usize) -> Result<[Option<()>; 16], Exit> {
+    fn load_many<T: Scalar>(&mut self, ea: Ea<()>, count: usize) -> Result<[Option<()>; 16], Exit> {
+        self.operand(ea, T::BYTES * count as u64, false);
         self.load_or_exit()?;
         Ok(std::array::from_fn(|n| (n < count).then_some(())))
     }
-    fn store_many<T: Scalar>(&mut self, _: Ea<()>, _: &[Option<()>; 16]) -> Result<(), Exit> {
+    fn store_many<T: Scalar>(&mut self, ea: Ea<()>, values: &[Option<()>; 16]) -> Result<(), Exit> {
+        self.operand(ea, T::BYTES * values.iter().flatten().count() as u64, true);
         self.store_or_exit()
     }
-    fn storage(&mut self, op: StorageOp, _: Ea<()>, _: Ea<()>, _: u64) -> Result<(), Exit> {
+    fn storage(&mut self, op: StorageOp, first: Ea<()>, second: Ea<()>, length: u64) -> Result<(), Exit> {
+        self.operand(first, length, op != StorageOp::Compare);
+        self.operand(second, length, false);
         // It leaves before it stores, or not at all.
         self.load_or_exit()?;
         self.stored |= op != StorageOp::Compare;

@@ -125,16 +125,15 @@ impl Emit<'_> {
         cold: Block,
     ) -> Vec<Value> {
         let tag = if op == StorageOp::Compare { layout::TLB_READ } else { layout::TLB_WRITE };
-        let to = self.probe_tlb(first.address.value, length, tag);
-        let to_host = self.b.ins().iadd(to.addend, first.address.value);
-        let (mut possible, mut from) = (to.hit, to_host);
+        let (mut possible, to) = self.locate(first.address.value, length, tag);
+        let mut from = to;
         if op != StorageOp::Clear {
-            let probe = self.probe_tlb(second.address.value, length, layout::TLB_READ);
-            possible = self.b.ins().band(possible, probe.hit);
-            from = self.b.ins().iadd(probe.addend, second.address.value);
+            let (hit, host) = self.locate(second.address.value, length, layout::TLB_READ);
+            possible = self.b.ins().band(possible, hit);
+            from = host;
             if op != StorageOp::Compare && length > 1 {
                 // Byte by byte gives something else when the first operand begins inside the second, but not at its start.
-                let distance = self.b.ins().isub(to_host, from);
+                let distance = self.b.ins().isub(to, from);
                 let distance = self.b.ins().iadd_imm_s(distance, -1);
                 let within = self.constant(types::I64, length - 1);
                 let apart = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, distance, within);
@@ -145,7 +144,7 @@ impl Emit<'_> {
         self.b.ins().brif(possible, hot, &[], cold, &[]);
         self.b.switch_to_block(hot);
         match op {
-            StorageOp::Compare => self.numbers_to_compare(to_host, from, length).to_vec(),
+            StorageOp::Compare => self.numbers_to_compare(to, from, length).to_vec(),
             StorageOp::Clear => {
                 let (ty, at) = parts(length, 16);
                 let zero = if ty == types::I8X16 {
@@ -155,7 +154,7 @@ impl Emit<'_> {
                     self.constant(ty, 0)
                 };
                 for at in at {
-                    self.put_unaligned(zero, to_host, at);
+                    self.put_unaligned(zero, to, at);
                 }
                 Vec::new()
             }
@@ -163,7 +162,7 @@ impl Emit<'_> {
                 let (ty, at) = parts(length, 16);
                 let values: Vec<Value> = at.iter().map(|at| self.get_unaligned(ty, from, *at)).collect();
                 for (at, v) in at.into_iter().zip(values) {
-                    self.put_unaligned(v, to_host, at);
+                    self.put_unaligned(v, to, at);
                 }
                 Vec::new()
             }
@@ -172,7 +171,7 @@ impl Emit<'_> {
                 let values: Vec<Value> = at
                     .iter()
                     .map(|at| {
-                        let (a, b) = (self.get_unaligned(ty, to_host, *at), self.get_unaligned(ty, from, *at));
+                        let (a, b) = (self.get_unaligned(ty, to, *at), self.get_unaligned(ty, from, *at));
                         match op {
                             StorageOp::And => self.b.ins().band(a, b),
                             StorageOp::Or => self.b.ins().bor(a, b),
@@ -182,7 +181,7 @@ impl Emit<'_> {
                     .collect();
                 let mut any: Option<Value> = None;
                 for (at, v) in at.into_iter().zip(values) {
-                    self.put_unaligned(v, to_host, at);
+                    self.put_unaligned(v, to, at);
                     any = Some(any.map_or(v, |any| self.b.ins().bor(any, v)));
                 }
                 any.map(|any| if ty == types::I64 { any } else { self.b.ins().uextend(types::I64, any) })
