@@ -1085,8 +1085,8 @@ impl Machine for Emit<'_> {
     fn vector(&mut self, op: VectorOp, es: u8, a: Val<u128>, b: Val<u128>) -> Val<u128> {
         Val::new(self.vector_of_two(op, es, a.value, b.value))
     }
-    fn vector3(&mut self, op: VectorOp3, _: u8, a: Val<u128>, b: Val<u128>, c: Val<u128>) -> Val<u128> {
-        Val::new(self.vector_of_three(op, a.value, b.value, c.value))
+    fn vector3(&mut self, op: VectorOp3, es: u8, a: Val<u128>, b: Val<u128>, c: Val<u128>) -> Val<u128> {
+        Val::new(self.vector_of_three(op, es, a.value, b.value, c.value))
     }
     fn vector_shift(&mut self, op: VectorShift, es: u8, a: Val<u128>, amount: Val<u32>) -> Val<u128> {
         Val::new(self.shifted_lanes(op, es, a.value, amount.value))

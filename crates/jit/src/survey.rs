@@ -332,7 +332,7 @@ impl Machine for Survey {
         self.store_or_exit()
     }
     fn compare_and_swap<T: Scalar>(&mut self, _: Ea<()>, (): (), (): ()) -> Result<((), Option<bool>), Exit> {
-        self.only::<T>(&[8, 16, 32, 64]);
+        self.declined |= T::BITS > 64 && !host_swaps_quadwords();
         self.update_or_exit()?;
         Ok(((), None))
     }
@@ -386,8 +386,8 @@ impl Machine for Survey {
     fn vector(&mut self, op: VectorOp, es: u8, (): (), (): ()) {
         self.declined |= !emits_two(op, es);
     }
-    fn vector3(&mut self, op: VectorOp3, _: u8, (): (), (): (), (): ()) {
-        self.declined |= !emits_three(op);
+    fn vector3(&mut self, op: VectorOp3, es: u8, (): (), (): (), (): ()) {
+        self.declined |= !emits_three(op, es);
     }
     fn vector_shift(&mut self, _: VectorShift, es: u8, (): (), (): ()) {
         self.declined |= es > 3;
@@ -448,6 +448,14 @@ impl Machine for Survey {
         self.declined = true;
         Ok(())
     }
+}
+
+/// Whether the host compares and swaps 16 bytes by an instruction that the compiler has.
+fn host_swaps_quadwords() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("cmpxchg16b");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// What a relative operand of a region names, counted from the start of the page.

@@ -37,7 +37,7 @@ pub(crate) fn host_permutes() -> bool {
 pub(crate) fn emits_one(op: VectorOp1, es: u8) -> bool {
     use VectorOp1::*;
     match op {
-        LeadingZeros | TrailingZeros => false,
+        LeadingZeros | TrailingZeros => es == 2 || es == 3,
         CountOnes => es == 0,
         Negate | Absolute => es <= 3,
         SwapBytes | ReverseElements => host_permutes(),
@@ -53,7 +53,14 @@ pub(crate) fn emits_two(op: VectorOp, es: u8) -> bool {
         Add | Subtract | And | AndComplement | Or | OrComplement | Xor | Nand | Nor | NotXor | CompareEqual
         | CompareHigh | CompareHighLogical | Maximum | MaximumLogical | Minimum | MinimumLogical | AddCarry
         | SubtractBorrow => true,
-        MultiplyLow => es == 1 || es == 2,
+        MultiplyLow | MultiplyHigh | MultiplyHighLogical | MultiplyEven | MultiplyEvenLogical | MultiplyOdd
+        | MultiplyOddLogical => es <= 2,
+        SumWord => es <= 1,
+        SumDoubleword => es == 1 || es == 2,
+        SumQuadword => es == 2 || es == 3,
+        AverageLogical => es <= 1,
+        ShiftLeft | ShiftRightLogical | ShiftRightArithmetic | RotateLeft => es == 2 || es == 3,
+        ByteShiftLeft | ByteShiftRight => host_permutes(),
         MergeHigh | MergeLow => es <= 3 && host_permutes(),
         Pack => (1..=3).contains(&es) && host_permutes(),
         PackSaturate => es == 1 || es == 2,
@@ -62,13 +69,17 @@ pub(crate) fn emits_two(op: VectorOp, es: u8) -> bool {
 }
 
 /// Whether the emitter has an operation on three registers.
-pub(crate) fn emits_three(op: VectorOp3) -> bool {
+pub(crate) fn emits_three(op: VectorOp3, es: u8) -> bool {
     match op {
         VectorOp3::Select => true,
         VectorOp3::Permute => host_permutes(),
-        VectorOp3::MultiplyAddHigh | VectorOp3::MultiplyAddHighLogical => false,
+        VectorOp3::MultiplyAddHigh | VectorOp3::MultiplyAddHighLogical => es <= 2,
     }
 }
+
+/// Elements with even numbers, and with odd ones.
+const EVEN: bool = false;
+const ODD: bool = true;
 
 impl Emit<'_> {
     /// Bytes of `a` (0 to 15) and `b` (16 to 31), in the order of lanes.
@@ -103,8 +114,8 @@ impl Emit<'_> {
                 let v = self.b.ins().ishl_imm_u(v, 64 - (8 << es));
                 self.b.ins().sshr_imm_u(v, 64 - (8 << es))
             }
-            // The survey declines all others.
-            VectorOp1::LeadingZeros | VectorOp1::TrailingZeros => v,
+            VectorOp1::LeadingZeros => self.each(v, v, |e, a, _| e.b.ins().clz(a)),
+            VectorOp1::TrailingZeros => self.each(v, v, |e, a, _| e.b.ins().ctz(a)),
         };
         self.retype(types::I128, v)
     }
@@ -179,7 +190,62 @@ impl Emit<'_> {
             VectorOp::MaximumLogical => self.choose_lanes(IntCC::UnsignedGreaterThan, a, b),
             VectorOp::Minimum => self.choose_lanes(IntCC::SignedLessThan, a, b),
             VectorOp::MinimumLogical => self.choose_lanes(IntCC::UnsignedLessThan, a, b),
-            VectorOp::MultiplyLow => self.b.ins().imul(a, b),
+            VectorOp::MultiplyLow if es != 0 => self.b.ins().imul(a, b),
+            VectorOp::MultiplyLow => {
+                let (even, odd) = (self.products(es, a, b, EVEN, true), self.products(es, a, b, ODD, true));
+                let even = self.b.ins().ishl_imm_u(even, 8);
+                let odd = self.right_parts(odd, 8);
+                self.b.ins().bor(even, odd)
+            }
+            VectorOp::MultiplyHigh | VectorOp::MultiplyHighLogical => {
+                let signed = op == VectorOp::MultiplyHigh;
+                let (even, odd) = (self.products(es, a, b, EVEN, signed), self.products(es, a, b, ODD, signed));
+                self.left_halves(es, even, odd)
+            }
+            VectorOp::MultiplyEven => self.products(es, a, b, EVEN, true),
+            VectorOp::MultiplyEvenLogical => self.products(es, a, b, EVEN, false),
+            VectorOp::MultiplyOdd => self.products(es, a, b, ODD, true),
+            VectorOp::MultiplyOddLogical => self.products(es, a, b, ODD, false),
+            VectorOp::SumWord | VectorOp::SumDoubleword => {
+                let to = if op == VectorOp::SumWord { 2 } else { 3 };
+                let sums = (es..to).fold(a, |v, es| self.pair_sums(es, v));
+                let last = self.retype(lanes(to), b);
+                let last = self.right_parts(last, (8 << to) - (8 << es));
+                self.b.ins().iadd(sums, last)
+            }
+            VectorOp::SumQuadword => {
+                let last = self.b.ins().extractlane(b, 0);
+                let last = self.b.ins().uextend(types::I128, last);
+                let sums = (es..3).fold(a, |v, es| self.pair_sums(es, v));
+                (0..2).fold(last, |sum, lane| {
+                    let v = self.b.ins().extractlane(sums, lane);
+                    let v = self.b.ins().uextend(types::I128, v);
+                    self.b.ins().iadd(sum, v)
+                })
+            }
+            VectorOp::AverageLogical => self.b.ins().avg_round(a, b),
+            VectorOp::ShiftLeft => self.each(a, b, |e, a, b| e.b.ins().ishl(a, b)),
+            VectorOp::ShiftRightLogical => self.each(a, b, |e, a, b| e.b.ins().ushr(a, b)),
+            VectorOp::ShiftRightArithmetic => self.each(a, b, |e, a, b| e.b.ins().sshr(a, b)),
+            VectorOp::RotateLeft => self.each(a, b, |e, a, b| e.b.ins().rotl(a, b)),
+            VectorOp::ByteShiftLeft | VectorOp::ByteShiftRight => {
+                let (a, b) = (self.retype(types::I8X16, a), self.retype(types::I8X16, b));
+                // Bits 57-60: of byte 7.
+                let amount = self.b.ins().extractlane(b, 8);
+                let amount = self.b.ins().ushr_imm_u(amount, 3);
+                let amount = self.b.ins().band_imm_u(amount, 15);
+                let amount = self.b.ins().splat(types::I8X16, amount);
+                let own: [u8; 16] = std::array::from_fn(|n| n as u8);
+                let own = self.b.func.dfg.constants.insert(ConstantData::from(own.as_slice()));
+                let own = self.b.ins().vconst(types::I8X16, own);
+                // What is beyond the register is zero.
+                let from = if op == VectorOp::ByteShiftLeft {
+                    self.b.ins().isub(own, amount)
+                } else {
+                    self.b.ins().iadd(own, amount)
+                };
+                self.b.ins().swizzle(a, from)
+            }
             VectorOp::MergeHigh | VectorOp::MergeLow => {
                 let from = if op == VectorOp::MergeHigh { 8 } else { 0 };
                 // Lanes of the second operand and of the first in turn.
@@ -212,9 +278,61 @@ impl Emit<'_> {
         self.retype(types::I128, v)
     }
 
-    pub(crate) fn vector_of_three(&mut self, op: VectorOp3, a: Value, b: Value, c: Value) -> Value {
+    /// `f` of the elements one by one.
+    fn each(&mut self, a: Value, b: Value, f: impl Fn(&mut Self, Value, Value) -> Value) -> Value {
+        (0..self.type_of(a).lane_count() as u8).fold(a, |v, lane| {
+            let (x, y) = (self.b.ins().extractlane(a, lane), self.b.ins().extractlane(b, lane));
+            let r = f(self, x, y);
+            self.b.ins().insertlane(v, r, lane)
+        })
+    }
+
+    /// The rightmost bits of each element, zeros in place of the `bits` left of them.
+    fn right_parts(&mut self, v: Value, bits: i64) -> Value {
+        let v = self.b.ins().ishl_imm_u(v, bits);
+        self.b.ins().ushr_imm_u(v, bits)
+    }
+
+    /// The elements of 2^`es` bytes with even or odd numbers, extended to twice their size.
+    fn extended(&mut self, es: u8, v: Value, which: bool, signed: bool) -> Value {
+        let bits = 8i64 << es;
+        let v = self.retype(lanes(es + 1), v);
+        let v = if which == ODD { self.b.ins().ishl_imm_u(v, bits) } else { v };
+        if signed { self.b.ins().sshr_imm_u(v, bits) } else { self.b.ins().ushr_imm_u(v, bits) }
+    }
+
+    /// Their products.
+    fn products(&mut self, es: u8, a: Value, b: Value, which: bool, signed: bool) -> Value {
+        let (a, b) = (self.extended(es, a, which, signed), self.extended(es, b, which, signed));
+        self.b.ins().imul(a, b)
+    }
+
+    /// The left halves of elements of which `even` and `odd` are alternate ones, side by side.
+    fn left_halves(&mut self, es: u8, even: Value, odd: Value) -> Value {
+        let bits = 8i64 << es;
+        let even = self.b.ins().ushr_imm_u(even, bits);
+        let even = self.b.ins().ishl_imm_u(even, bits);
+        let odd = self.b.ins().ushr_imm_u(odd, bits);
+        self.b.ins().bor(even, odd)
+    }
+
+    /// The sum of each even element of 2^`es` bytes and the next.
+    fn pair_sums(&mut self, es: u8, v: Value) -> Value {
+        let (even, odd) = (self.extended(es, v, EVEN, false), self.extended(es, v, ODD, false));
+        self.b.ins().iadd(even, odd)
+    }
+
+    pub(crate) fn vector_of_three(&mut self, op: VectorOp3, es: u8, a: Value, b: Value, c: Value) -> Value {
         let (a, b, c) = (self.retype(types::I8X16, a), self.retype(types::I8X16, b), self.retype(types::I8X16, c));
         let v = match op {
+            VectorOp3::MultiplyAddHigh | VectorOp3::MultiplyAddHighLogical => {
+                let signed = op == VectorOp3::MultiplyAddHigh;
+                let [even, odd] = [EVEN, ODD].map(|which| {
+                    let (product, addend) = (self.products(es, a, b, which, signed), self.extended(es, c, which, signed));
+                    self.b.ins().iadd(product, addend)
+                });
+                self.left_halves(es, even, odd)
+            }
             VectorOp3::Permute => {
                 // A lane is 15 less the number of its byte; numbers beyond a vector select zero.
                 let all = |e: &mut Self, n| {
@@ -229,7 +347,7 @@ impl Emit<'_> {
                 let second = self.b.ins().swizzle(b, second);
                 self.b.ins().bor(first, second)
             }
-            _ => self.b.ins().bitselect(c, a, b),
+            VectorOp3::Select => self.b.ins().bitselect(c, a, b),
         };
         self.retype(types::I128, v)
     }

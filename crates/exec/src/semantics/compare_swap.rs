@@ -22,7 +22,7 @@ semantics! {
 fn complete<M: Machine>(m: &mut M, swapped: M::Cond) -> Result<(), Exit> {
     let (zero, one) = (m.imm(0u8), m.imm(1u8));
     let cc = m.select(swapped, zero, one);
-    m.set_cc(cc);
+    m.cc_zero(cc);
     m.serialize()
 }
 
