@@ -436,9 +436,8 @@ impl Cpu {
             let tag = address & !(PAGE_SIZE - 1);
             let addend = (page.host.as_ptr().expose_provenance() as u64).wrapping_sub(tag);
             // SAFETY: as above; no reference into the space is live.
-            unsafe { (*selected).used = true };
-            // SAFETY: as above.
-            let entry = unsafe { &mut (&mut (*selected).entries)[Space::slot(address)] };
+            let selected = unsafe { &mut *selected };
+            let entry = selected.entries[Space::slot(address)];
             let store = access == Access::Store;
             // A fetch does not take away the right to store that an earlier store has gained.
             let write = if store && !low_pages {
@@ -449,7 +448,7 @@ impl Cpu {
                 no_tag(Space::slot(address))
             };
             let low = if store && low_pages { TlbEntry::LOW_ADDRESS } else { 0 };
-            *entry = TlbEntry { read: tag, write, addend, page: absolute | low };
+            selected.set(address, TlbEntry { read: tag, write, addend, page: absolute | low });
         }
         Ok((page.host, absolute))
     }

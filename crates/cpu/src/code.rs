@@ -16,7 +16,7 @@ use crate::access::{Access, AddressSpace};
 use crate::exit::Exit;
 use crate::model::Model;
 use crate::state::Cpu;
-use crate::tlb::Space;
+use crate::tlb::{FetchEntry, Space};
 
 /// An instruction's semantics as the interpreter calls it.
 pub type Handler = fn(&mut Cpu, &Operands) -> Result<(), Exit>;
@@ -313,9 +313,7 @@ impl Cpu {
             if (*page).valid && *bytes != (&(*page).copy)[..] {
                 self.code.drop_page(absolute);
             }
-            (*self.fetch_space).used = true;
-            (&mut (*self.fetch_space).fetch)[Space::fetch_slot(address)] =
-                crate::tlb::FetchEntry { tag: address & !(PAGE_SIZE - 1), page };
+            (*self.fetch_space).set_fetch(address, FetchEntry { tag: address & !(PAGE_SIZE - 1), page });
         }
         Ok(page)
     }

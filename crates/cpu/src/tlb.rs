@@ -4,10 +4,14 @@
 use crate::code::CodePage;
 use crate::state::Cpu;
 
-/// Entries of one space, for operand accesses. A power of two, at least 256 so that a page index selects whole sets.
-pub const TLB_ENTRIES: usize = 512;
-/// Entries of one space, for instruction fetch.
-pub(crate) const FETCH_ENTRIES: usize = 256;
+/// Entries of one space, for operand accesses. A power of two, at least 256 so that a page index selects whole sets. With
+/// 512, SQLite and Perl missed every hundredth time; what has never been used costs nothing.
+pub const TLB_ENTRIES: usize = 4096;
+/// Entries of one space, for instruction fetch. As above.
+pub(crate) const FETCH_ENTRIES: usize = 1024;
+/// Entries are purged by parts, so that a space of few pages is purged soon.
+const PART: usize = TLB_ENTRIES / 64;
+const FETCH_PART: usize = FETCH_ENTRIES / 64;
 /// Spaces kept at a time.
 const SPACES: usize = 16;
 /// A tag that no page-aligned address equals.
@@ -80,8 +84,19 @@ pub struct Space {
     pub(crate) entries: Box<[TlbEntry; TLB_ENTRIES]>,
     pub(crate) fetch: Box<[FetchEntry; FETCH_ENTRIES]>,
     last_use: u64,
-    /// There may be entries.
-    pub(crate) used: bool,
+    /// By part: there may be entries for operands.
+    used: u64,
+    /// By part: there may be entries for instruction fetch.
+    fetch_used: u64,
+}
+
+/// The numbers of the bits that are one.
+fn members(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let next = (set != 0).then_some(set.trailing_zeros() as usize);
+        set &= set.wrapping_sub(1);
+        next
+    })
 }
 
 impl Space {
@@ -91,18 +106,46 @@ impl Space {
             entries: Box::new(std::array::from_fn(TlbEntry::empty)),
             fetch: Box::new([EMPTY_FETCH; FETCH_ENTRIES]),
             last_use: 0,
-            used: false,
+            used: 0,
+            fetch_used: 0,
         }
     }
 
+    /// Makes the entry for operand accesses of the page of `address`.
+    pub(crate) fn set(&mut self, address: u64, entry: TlbEntry) {
+        let slot = Self::slot(address);
+        self.entries[slot] = entry;
+        self.used |= 1 << (slot / PART);
+    }
+
+    /// Makes the entry for instruction fetch of the page of `address`.
+    pub(crate) fn set_fetch(&mut self, address: u64, entry: FetchEntry) {
+        let slot = Self::fetch_slot(address);
+        self.fetch[slot] = entry;
+        self.fetch_used |= 1 << (slot / FETCH_PART);
+    }
+
     fn flush(&mut self) {
-        if !std::mem::take(&mut self.used) {
-            return;
+        for part in members(std::mem::take(&mut self.used)) {
+            for slot in part * PART..(part + 1) * PART {
+                self.entries[slot] = TlbEntry::empty(slot);
+            }
         }
-        for (slot, e) in self.entries.iter_mut().enumerate() {
-            *e = TlbEntry::empty(slot);
+        self.flush_fetch();
+    }
+
+    fn flush_fetch(&mut self) {
+        for part in members(std::mem::take(&mut self.fetch_used)) {
+            self.fetch[part * FETCH_PART..][..FETCH_PART].fill(EMPTY_FETCH);
         }
-        self.fetch.fill(EMPTY_FETCH);
+    }
+
+    /// The entries for operand accesses to the page at `absolute`, with their numbers.
+    fn entries_of(&mut self, absolute: u64) -> impl Iterator<Item = (usize, &mut TlbEntry)> {
+        let used = self.used;
+        let parts = self.entries.chunks_exact_mut(PART).enumerate().filter(move |(part, _)| used >> part & 1 != 0);
+        let entries = parts.flat_map(|(part, entries)| (part * PART..).zip(entries));
+        entries.filter(move |(_, e)| e.page & !TlbEntry::LOW_ADDRESS == absolute)
     }
 
     pub(crate) fn slot(address: u64) -> usize {
@@ -129,6 +172,10 @@ impl Spaces {
 
     /// The space for `key`, made (in place of the least recently used one, but never one of `current`) when there is none.
     pub(crate) fn select(&mut self, key: SpaceKey, current: [*mut Space; 2]) -> *mut Space {
+        // SAFETY: they are of this list.
+        if let Some(space) = current.into_iter().find(|s| !s.is_null() && unsafe { (**s).key == key }) {
+            return space;
+        }
         self.clock += 1;
         let index = match self.list.iter().position(|s| s.key == key) {
             Some(i) => i,
@@ -148,7 +195,9 @@ impl Spaces {
             }
         };
         self.list[index].last_use = self.clock;
-        &raw mut *self.list[index]
+        // What is used in turn stays in front.
+        self.list.swap(0, index);
+        &raw mut *self.list[0]
     }
 }
 
@@ -165,7 +214,7 @@ impl Cpu {
     /// executed again.
     pub fn flush_fetch(&mut self) {
         for s in &mut self.spaces.list {
-            s.fetch.fill(EMPTY_FETCH);
+            s.flush_fetch();
         }
     }
 
@@ -173,10 +222,13 @@ impl Cpu {
     pub fn flush_page_index(&mut self, address: u64) {
         let index = (address >> 12) as usize & 0xFF;
         for s in &mut self.spaces.list {
-            for (slot, e) in s.entries.iter_mut().enumerate().skip(index).step_by(256) {
-                *e = TlbEntry::empty(slot);
+            for slot in (index..TLB_ENTRIES).step_by(256).filter(|slot| s.used >> (slot / PART) & 1 != 0) {
+                s.entries[slot] = TlbEntry::empty(slot);
             }
-            s.fetch[index % FETCH_ENTRIES] = EMPTY_FETCH;
+            for slot in (index..FETCH_ENTRIES).step_by(256).filter(|slot| s.fetch_used >> (slot / FETCH_PART) & 1 != 0)
+            {
+                s.fetch[slot] = EMPTY_FETCH;
+            }
         }
     }
 
@@ -192,24 +244,19 @@ impl Cpu {
 
     /// Purges the translations to the page at `absolute`: its storage key has changed.
     pub fn flush_absolute(&mut self, absolute: u64) {
-        for s in self.spaces.list.iter_mut().filter(|s| s.used) {
-            let named = |e: &TlbEntry| e.page & !TlbEntry::LOW_ADDRESS == absolute;
-            for (slot, e) in s.entries.iter_mut().enumerate().filter(|(_, e)| named(e)) {
+        for s in &mut self.spaces.list {
+            for (slot, e) in s.entries_of(absolute) {
                 *e = TlbEntry::empty(slot);
             }
-            s.fetch.fill(EMPTY_FETCH);
+            s.flush_fetch();
         }
     }
 
     /// Makes stores into the page at `absolute` take the slow path from now on.
     pub(crate) fn forbid_direct_stores(&mut self, absolute: u64) {
-        for s in self.spaces.list.iter_mut().filter(|s| s.used) {
-            for (slot, e) in s.entries.iter_mut().enumerate() {
-                if e.page & !TlbEntry::LOW_ADDRESS == absolute {
-                    e.write = no_tag(slot);
-                    e.page &= !TlbEntry::LOW_ADDRESS;
-                }
-            }
+        for (slot, e) in self.spaces.list.iter_mut().flat_map(|s| s.entries_of(absolute)) {
+            e.write = no_tag(slot);
+            e.page &= !TlbEntry::LOW_ADDRESS;
         }
     }
 }

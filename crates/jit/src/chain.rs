@@ -15,7 +15,7 @@ use crate::build::signature;
 use crate::frame::{Data, Frame, NEXT};
 
 /// Number of entries in the table. A power of two.
-pub(crate) const JUMPS: usize = 4096;
+pub(crate) const JUMPS: usize = 32768;
 
 /// A region that was entered at `address`.
 #[derive(Clone, Copy)]
