@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: LOAD PSW, LOAD PSW EXTENDED, SET SYSTEM MASK, STORE THEN AND SYSTEM MASK,
 //! LOAD BEAR, …; chapter 7: SUPERVISOR CALL, EXTRACT PSW.
 
-use softsie_cpu::{Cpu, Cr0, Exit, Psw};
+use softsie_cpu::{Cpu, Cr0, Exit, Psw, PswMask};
 use softsie_isa::Operands;
 
 use super::authority::SPECIAL_OPERATION;
@@ -75,6 +75,15 @@ fn supervisor_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 /// Replaces bits 0-7 of the PSW. A value that is not valid is loaded all the same and found at once.
 fn replace_system_mask(cpu: &mut Cpu, mask: u8) -> Result<(), Exit> {
+    const INTERRUPTIONS: PswMask = PswMask::IO.union(PswMask::EXTERNAL);
+    let whole = cpu.psw.mask & (u64::MAX >> 8) | u64::from(mask) << 56;
+    // Kernels do this all the time for interruptions alone: nobody needs to look up unless one waits for it.
+    if (whole ^ cpu.psw.mask) & !INTERRUPTIONS.bits() == 0 {
+        let timer = cpu.timer_due && whole & PswMask::EXTERNAL.bits() != 0;
+        let looks_up = timer || whole & cpu.interceptions.when_enabled != 0 || cpu.attention().pending() != 0;
+        cpu.psw.mask = whole;
+        return if looks_up { Err(Exit::Synchronize) } else { Ok(()) };
+    }
     let mut psw = cpu.current_psw();
     psw.mask = psw.mask & (u64::MAX >> 8) | u64::from(mask) << 56;
     let valid = Psw::new(psw.mask, 0).is_valid();
