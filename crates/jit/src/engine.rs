@@ -158,6 +158,7 @@ impl Engine {
                     return None;
                 }
                 Found::Pending => {
+                    self.translator.ask_again(key);
                     *cpu.heat(address) = waiting(published);
                     return None;
                 }

@@ -1,7 +1,7 @@
 //! The translations of one machine, shared by its CPUs, and the thread that makes them.
 //! Source: docs/engine-pattern.md, tiers; the figures for thresholds are there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Options {
         limit: 64,
         style: Style::Quick,
         better: 20_000,
-        code: 32 << 20,
+        code: 128 << 20,
     };
     /// Everything is compiled at its first visit: for tests.
     pub const EAGER: Options = Options { threshold: 0, background: false, ..Options::USUAL };
@@ -94,6 +94,7 @@ pub(crate) struct Region {
 
 /// What became of a request.
 enum State {
+    /// Asked for with this page.
     Pending(Arc<[u8; PAGE]>),
     Done(Region),
     /// There is nothing to compile.
@@ -110,10 +111,7 @@ struct Known {
 
 impl Known {
     fn is_of(&self, page: &[u8; PAGE]) -> bool {
-        match &self.state {
-            State::Pending(copy) => **copy == *page,
-            _ => self.text.iter().all(|(at, bytes)| page.get(*at..*at + bytes.len()) == Some(bytes)),
-        }
+        self.text.iter().all(|(at, bytes)| page.get(*at..*at + bytes.len()) == Some(bytes))
     }
 }
 
@@ -194,7 +192,12 @@ impl Generation {
     fn note(&self, key: Key, asked: Option<&Arc<[u8; PAGE]>>, entry: Known) {
         let mut known = self.known.write();
         let all = known.entry(key).or_default();
-        all.retain(|k| !matches!((&k.state, asked), (State::Pending(p), Some(asked)) if Arc::ptr_eq(p, asked)));
+        all.retain(|k| match (&k.state, &entry.state, asked) {
+            // The queue holds one request for a place.
+            (State::Pending(_), State::Pending(_), _) => k.style != entry.style,
+            (State::Pending(page), _, Some(asked)) => !Arc::ptr_eq(page, asked),
+            _ => true,
+        });
         if all.len() >= VARIANTS {
             all.clear();
         }
@@ -204,18 +207,48 @@ impl Generation {
     }
 }
 
+/// What is to be made.
+#[derive(Default)]
 struct Queue {
-    waiting: Vec<(u64, Source)>,
+    waiting: HashMap<(Key, Style), Source, FxBuildHasher>,
+    /// What was asked for, the latest last; who comes again and still finds nothing asks again.
+    order: Vec<(Key, Style)>,
     thread: bool,
     closed: bool,
 }
+
+impl Queue {
+    /// The latest request is for what runs now.
+    fn next(&mut self) -> Option<(u64, Source)> {
+        loop {
+            let wanted = self.order.pop()?;
+            if let Some(source) = self.waiting.remove(&wanted) {
+                return Some((wanted.0.absolute, source));
+            }
+        }
+    }
+
+    /// Puts a request before all others.
+    fn ask(&mut self, wanted: (Key, Style)) {
+        if self.order.len() > 2 * self.waiting.len() + 1024 {
+            let mut seen = HashSet::with_capacity_and_hasher(self.waiting.len(), FxBuildHasher);
+            self.order.reverse();
+            self.order.retain(|one| self.waiting.contains_key(one) && seen.insert(*one));
+            self.order.reverse();
+        }
+        self.order.push(wanted);
+    }
+}
+
+/// After so many translations those who wait look again, or when no more are to come.
+const ANNOUNCED: u32 = 8;
 
 struct Inner {
     options: Options,
     current: RwLock<Arc<Generation>>,
     /// Number of the current generation.
     generation: AtomicU64,
-    /// Counts published translations.
+    /// Grows when translations have been published.
     published: AtomicU64,
     compiler: Mutex<Compiler>,
     translated: Mutex<Translated>,
@@ -241,7 +274,7 @@ impl Translator {
             published: AtomicU64::new(0),
             compiler: Mutex::new(compiler),
             translated: Mutex::default(),
-            queue: Mutex::new(Queue { waiting: Vec::new(), thread: false, closed: false }),
+            queue: Mutex::default(),
             wake: Condvar::new(),
         })))
     }
@@ -267,7 +300,7 @@ impl Translator {
         self.0.generation.load(Ordering::Relaxed)
     }
 
-    /// Grows whenever there is a new translation.
+    /// Grows when there are new translations.
     #[inline(always)]
     pub(crate) fn published(&self) -> u64 {
         self.0.published.load(Ordering::Acquire)
@@ -285,13 +318,27 @@ impl Translator {
         if self.0.options.background && self.start() {
             let key = Key { absolute, offset: source.offset, mode: source.mode };
             let (state, style) = (State::Pending(source.page.clone()), source.style);
-            let entry = Known { text: Vec::new(), state, style };
-            generation.note(key, None, entry);
-            self.0.queue.lock().waiting.push((absolute, source));
+            // Another text at the place is another request; what else has changed is seen when the translation is there.
+            let at = usize::from(source.offset);
+            let text = vec![(at, Box::from(&source.page[at..(at + 6).min(PAGE)]))];
+            generation.note(key, None, Known { text, state, style });
+            let mut queue = self.0.queue.lock();
+            queue.ask((key, style));
+            queue.waiting.insert((key, style), source);
             self.0.wake.notify_one();
         } else {
             let mut compiler = self.0.compiler.lock();
             self.0.make(&mut compiler, absolute, &source);
+            self.0.published.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Has what was asked for at `key` made before all else.
+    pub(crate) fn ask_again(&self, key: Key) {
+        let mut queue = self.0.queue.lock();
+        let wanted = (key, self.0.options.style);
+        if queue.waiting.contains_key(&wanted) {
+            queue.ask(wanted);
         }
     }
 
@@ -332,6 +379,7 @@ impl Drop for Translator {
 impl Inner {
     /// The thread.
     fn work(&self) {
+        let mut made = 0;
         loop {
             let (absolute, source) = {
                 let mut queue = self.queue.lock();
@@ -339,14 +387,18 @@ impl Inner {
                     if queue.closed {
                         return;
                     }
-                    // The latest request is for what runs now.
-                    if let Some(next) = queue.waiting.pop() {
+                    if made >= ANNOUNCED || made > 0 && queue.waiting.is_empty() {
+                        self.published.fetch_add(1, Ordering::Release);
+                        made = 0;
+                    }
+                    if let Some(next) = queue.next() {
                         break next;
                     }
                     self.wake.wait(&mut queue);
                 }
             };
             self.make(&mut self.compiler.lock(), absolute, &source);
+            made += 1;
         }
     }
 
@@ -367,7 +419,6 @@ impl Inner {
         let text = pieces.into_iter().map(|(start, end)| (start, Box::from(&source.page[start..end]))).collect();
         let state = region.map_or(State::Nothing, State::Done);
         self.current.read().note(key, Some(&source.page), Known { text, state, style: source.style });
-        self.published.fetch_add(1, Ordering::Release);
         self.translated.lock().time += thread_time().saturating_sub(started);
     }
 
