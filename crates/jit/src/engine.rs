@@ -206,7 +206,7 @@ impl Tier for Engine {
 
     #[inline(always)]
     fn threshold(&self) -> u16 {
-        self.translator.options().threshold
+        self.translator.threshold()
     }
 
     #[inline]

@@ -43,7 +43,8 @@ impl Source {
     /// What the region at `offset` in the CPU's current page is made from.
     pub(crate) fn of(cpu: &Cpu, options: &Options, offset: u16, mode: Mode, style: Style) -> Source {
         // A place that half of the iterations go to has half of the arrivals when the others make the page hot.
-        let least = options.threshold / 4;
+        let arrivals = cpu.page_heat()[usize::from(offset) / 2];
+        let least = arrivals.min(options.threshold) / 4;
         let entries = match style {
             Style::Quick if options.threshold != 0 => Halfwords::of(cpu.page_heat(), WAITING),
             _ => Halfwords::none(),

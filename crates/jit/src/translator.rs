@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -23,7 +23,8 @@ use crate::region::{PAGE, Plan, Source, Style};
 pub struct Options {
     /// What the compiler does.
     pub optimization: Optimization,
-    /// How often the target of a branch is reached before it is compiled; below 50,000.
+    /// How often the target of a branch is reached before it is compiled, when some wait; below 10,000. Fewer times while
+    /// none wait, more while many do.
     pub threshold: u16,
     /// Compile on a thread of its own while the interpreter goes on; else at once.
     pub background: bool,
@@ -240,6 +241,14 @@ impl Queue {
     }
 }
 
+/// The threshold while `waiting` regions are to be made: the least that is worth it while the thread has nothing to do, and
+/// more and more while it cannot keep up, so that it makes what is hottest.
+fn threshold(usual: u16, waiting: usize) -> u16 {
+    let least = u32::from(usual) / 4;
+    let more = least.saturating_mul(waiting as u32) / 16;
+    least.saturating_add(more).min(30_000) as u16
+}
+
 /// After so many translations those who wait look again, or when no more are to come.
 const ANNOUNCED: u32 = 8;
 
@@ -250,6 +259,8 @@ struct Inner {
     generation: AtomicU64,
     /// Grows when translations have been published.
     published: AtomicU64,
+    /// How often the target of a branch is to be reached now.
+    threshold: AtomicU16,
     compiler: Mutex<Compiler>,
     translated: Mutex<Translated>,
     queue: Mutex<Queue>,
@@ -272,6 +283,7 @@ impl Translator {
             current: RwLock::new(Arc::new(generation)),
             generation: AtomicU64::new(1),
             published: AtomicU64::new(0),
+            threshold: AtomicU16::new(threshold(options.threshold, 0)),
             compiler: Mutex::new(compiler),
             translated: Mutex::default(),
             queue: Mutex::default(),
@@ -300,6 +312,12 @@ impl Translator {
         self.0.generation.load(Ordering::Relaxed)
     }
 
+    /// How often the target of a branch is to be reached before it is asked for.
+    #[inline(always)]
+    pub(crate) fn threshold(&self) -> u16 {
+        self.0.threshold.load(Ordering::Relaxed)
+    }
+
     /// Grows when there are new translations.
     #[inline(always)]
     pub(crate) fn published(&self) -> u64 {
@@ -325,6 +343,7 @@ impl Translator {
             let mut queue = self.0.queue.lock();
             queue.ask((key, style));
             queue.waiting.insert((key, style), source);
+            self.0.adapt(&queue);
             self.0.wake.notify_one();
         } else {
             let mut compiler = self.0.compiler.lock();
@@ -377,6 +396,11 @@ impl Drop for Translator {
 }
 
 impl Inner {
+    /// Sets the threshold for what waits.
+    fn adapt(&self, queue: &Queue) {
+        self.threshold.store(threshold(self.options.threshold, queue.waiting.len()), Ordering::Relaxed);
+    }
+
     /// The thread.
     fn work(&self) {
         let mut made = 0;
@@ -392,6 +416,7 @@ impl Inner {
                         made = 0;
                     }
                     if let Some(next) = queue.next() {
+                        self.adapt(&queue);
                         break next;
                     }
                     self.wake.wait(&mut queue);
