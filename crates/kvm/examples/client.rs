@@ -41,7 +41,7 @@ fn descriptor(number: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
-fn map(size: usize, flags: i32, fd: i32) -> Result<*mut u8> {
+fn map<T>(size: usize, flags: i32, fd: i32) -> Result<*mut T> {
     // SAFETY: a new mapping, at an address that the kernel chooses.
     let at = unsafe { libc::mmap(ptr::null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, fd, 0) };
     if at == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(at.cast()) }
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     }
     let vm = descriptor(ioctl(&kvm, KVM_CREATE_VM, 0)?);
 
-    let area = map(2 * STORAGE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
+    let area: *mut u8 = map(2 * STORAGE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
     let storage = area.wrapping_add(area.align_offset(STORAGE));
     // SAFETY: the megabyte lies in the area.
     unsafe { storage.add(START).copy_from(PROGRAM.as_ptr(), PROGRAM.len()) };
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
 
     let vcpu = descriptor(ioctl(&vm, KVM_CREATE_VCPU, 0)?);
     let size = usize::try_from(ioctl(&kvm, KVM_GET_VCPU_MMAP_SIZE, 0)?).map_err(Error::other)?;
-    let run = map(size, libc::MAP_SHARED, vcpu.as_raw_fd())?.cast::<kvm_run>();
+    let run: *mut kvm_run = map(size, libc::MAP_SHARED, vcpu.as_raw_fd())?;
     // SAFETY: the page is mapped, and the vCPU does not run.
     unsafe {
         (*run).psw_mask = MODE_64;
