@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,39 @@ static void signals(void)
     KEPT(handled_by_ioctl, "and during malloc");
 }
 
+static sigjmp_buf back;
+
+static void jumping_handler(int signal)
+{
+    siglongjmp(back, signal);
+}
+
+static void lost_storage(void)
+{
+    install(SIGSEGV, jumping_handler, 0);
+    /* l 0,0x20000 ; j . */
+    memcpy(storage + 0x10000, "\xe3\x00\x00\x00\x20\x58\xa7\xf4\x00\x00", 10);
+    munmap(storage + 0x20000, 0x1000);
+    start_at(MODE_64, 0x10000);
+    if (sigsetjmp(back, 1) == 0)
+        KEPT(FAILS(ioctl(vcpu, KVM_RUN, 0), EFAULT), "storage that is not mapped is EFAULT");
+    else
+        KEPT(0, "a fault of the guest is not the client's");
+    if (sigsetjmp(back, 1) == 0) {
+        *(volatile char *)16 = 1;
+        KEPT(0, "a fault of the client is the client's");
+    }
+    signal(SIGSEGV, SIG_DFL);
+    pid_t child = fork();
+    int status;
+    if (child == 0) {
+        *(volatile char *)16 = 1;
+        _exit(0);
+    }
+    KEPT(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV,
+         "and ends it, if it has no handler");
+}
+
 static void processes(char *program)
 {
     int status;
@@ -246,6 +280,7 @@ int main(int argc, char **argv)
     KEPT(vcpu >= 0 && run != MAP_FAILED, "a vCPU can be mapped");
     descriptors();
     signals();
+    lost_storage();
     processes(argv[0]);
     puts("all promises kept");
     return 0;

@@ -147,6 +147,11 @@ fn hand_over(state: &Inside) {
     exchange_mask(&state.mask.take().unwrap_or(before));
 }
 
+/// Whether this thread is in our code.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.with(|state| state.depth.get() != 0)
+}
+
 /// A signal came to this thread. If it is in our code, the signal is kept for later, a run ends, and this says so.
 ///
 /// # Safety

@@ -6,7 +6,7 @@ use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-use crate::inside::defer;
+use crate::inside::{defer, is_inside};
 use crate::next;
 
 /// Signals have numbers below this.
@@ -20,6 +20,9 @@ struct Disposition {
 
 static DISPOSITIONS: [Disposition; SIGNALS] =
     [const { Disposition { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0) } }; SIGNALS];
+
+/// Handlers of our own: the interface's, for faults of the host in guest storage.
+static OWN: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
 
 type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
@@ -37,14 +40,22 @@ pub(crate) unsafe fn sigaction(signal: c_int, new: *const libc::sigaction, old: 
         return unsafe { next::sigaction(signal, new, old) };
     };
     let before = (disposition.handler.load(Ordering::Relaxed), disposition.flags.load(Ordering::Relaxed));
-    let result = if new.is_null() {
+    let own = &OWN[signal as usize];
+    let result = if is_inside() && !new.is_null() {
+        // SAFETY: our own pointer.
+        let mut action = unsafe { *new };
+        own.store(action.sa_sigaction, Ordering::Release);
+        action.sa_sigaction = ours();
+        // SAFETY: passed on, with a copy.
+        unsafe { next::sigaction(signal, &raw const action, old) }
+    } else if new.is_null() {
         // SAFETY: passed on.
         unsafe { next::sigaction(signal, new, old) }
     } else {
         // SAFETY: the client's pointer, which is not null.
         let mut action = unsafe { *new };
         let (handler, flags) = (action.sa_sigaction, action.sa_flags);
-        if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
+        if own.load(Ordering::Relaxed) != 0 || handler != libc::SIG_DFL && handler != libc::SIG_IGN {
             action.sa_sigaction = ours();
             // Resetting is ours to do: a signal that is kept comes twice.
             action.sa_flags = (flags | libc::SA_SIGINFO) & !libc::SA_RESETHAND;
@@ -92,7 +103,8 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: as above.
     let before = unsafe { *errno };
     // SAFETY: the kernel's arguments.
-    let later = unsafe { !is_of_the_instruction(signal, info) && defer(info) };
+    let later =
+        unsafe { if is_of_the_instruction(signal, info) { call_own(signal, info, context) } else { defer(info) } };
     // SAFETY: as above.
     unsafe { *errno = before };
     if !later {
@@ -108,23 +120,45 @@ unsafe fn is_of_the_instruction(signal: c_int, info: *const libc::siginfo_t) -> 
     by_kernel && matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP)
 }
 
+/// Calls our own handler for what our own code met; false when there is none.
+unsafe fn call_own(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) -> bool {
+    let own = OWN[signal as usize].load(Ordering::Acquire);
+    if own == 0 || !is_inside() {
+        return false;
+    }
+    // SAFETY: installed by the interface as a handler of three parameters.
+    let own = unsafe { mem::transmute::<usize, Handler>(own) };
+    // SAFETY: the kernel's arguments.
+    unsafe { own(signal, info, context) };
+    true
+}
+
 unsafe fn call_client(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let Some(disposition) = usize::try_from(signal).ok().and_then(|n| DISPOSITIONS.get(n)) else { return };
     let handler = disposition.handler.load(Ordering::Acquire);
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
-        // Changed by another thread while the signal was on its way.
+        // The instruction is executed again, and the kernel does what it does by default. Else another thread has changed
+        // the handler while the signal was on its way.
+        // SAFETY: the kernel's information.
+        if unsafe { is_of_the_instruction(signal, info) } {
+            set_default(signal);
+        }
         return;
     }
     if disposition.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0 {
         disposition.handler.store(libc::SIG_DFL, Ordering::Relaxed);
-        // SAFETY: actions are made of integers.
-        let mut default: libc::sigaction = unsafe { mem::zeroed() };
-        default.sa_sigaction = libc::SIG_DFL;
-        // SAFETY: the action is alive.
-        unsafe { next::sigaction(signal, &raw const default, ptr::null_mut()) };
+        set_default(signal);
     }
     // SAFETY: the client installed it as a handler; one of a single parameter does not look at the others.
     let handler = unsafe { mem::transmute::<usize, Handler>(handler) };
     // SAFETY: the kernel's arguments.
     unsafe { handler(signal, info, context) };
+}
+
+fn set_default(signal: c_int) {
+    // SAFETY: actions are made of integers.
+    let mut default: libc::sigaction = unsafe { mem::zeroed() };
+    default.sa_sigaction = libc::SIG_DFL;
+    // SAFETY: the action is alive.
+    unsafe { next::sigaction(signal, &raw const default, ptr::null_mut()) };
 }
