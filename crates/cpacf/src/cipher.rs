@@ -3,7 +3,9 @@
 //! the bytes of a DEA key are ignored.
 
 use aes::cipher::array::{Array, ArraySize};
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::cipher::{
+    BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
 use des::{Des, TdesEde2, TdesEde3};
 
 /// A block cipher and its key length. The names of TDEA are those of the architecture: two keys, three keys.
@@ -130,3 +132,82 @@ directed!(
     /// A cipher that decrypts.
     Decryptor, decrypt, decrypt_blocks, Aes128Dec, Aes192Dec, Aes256Dec
 );
+
+/// CBC inside the cipher: each block waits for the one before, and a call for each would take longer than the block.
+struct Chain<'a, N: ArraySize> {
+    chaining: &'a mut Array<u8, N>,
+    blocks: &'a mut [Array<u8, N>],
+}
+
+impl<N: ArraySize> BlockSizeUser for Chain<'_, N> {
+    type BlockSize = N;
+}
+
+impl<N: ArraySize> BlockCipherEncClosure for Chain<'_, N> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = N>>(self, backend: &B) {
+        for block in self.blocks {
+            crate::modes::xor(block, self.chaining);
+            backend.encrypt_block_inplace(block);
+            self.chaining.clone_from(block);
+        }
+    }
+}
+
+/// The same, throwing the blocks away.
+struct Mac<'a, N: ArraySize> {
+    chaining: &'a mut Array<u8, N>,
+    blocks: &'a [Array<u8, N>],
+}
+
+impl<N: ArraySize> BlockSizeUser for Mac<'_, N> {
+    type BlockSize = N;
+}
+
+impl<N: ArraySize> BlockCipherEncClosure for Mac<'_, N> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = N>>(self, backend: &B) {
+        for block in self.blocks {
+            crate::modes::xor(self.chaining, block);
+            backend.encrypt_block_inplace(self.chaining);
+        }
+    }
+}
+
+fn chain<C: BlockCipherEncrypt + BlockSizeUser>(cipher: &C, chaining: &mut [u8], data: &mut [u8]) {
+    if let [chaining, ..] = Array::slice_as_chunks_mut(chaining).0 {
+        cipher.encrypt_with_backend(Chain { chaining, blocks: Array::slice_as_chunks_mut(data).0 });
+    }
+}
+
+fn mac<C: BlockCipherEncrypt + BlockSizeUser>(cipher: &C, chaining: &mut [u8], data: &[u8]) {
+    if let [chaining, ..] = Array::slice_as_chunks_mut(chaining).0 {
+        cipher.encrypt_with_backend(Mac { chaining, blocks: Array::slice_as_chunks(data).0 });
+    }
+}
+
+impl Encryptor {
+    /// CBC over the whole blocks of `data`; `chaining` begins with the chaining value.
+    pub fn chain(&self, chaining: &mut [u8], data: &mut [u8]) {
+        match self {
+            Self::Dea(c) => chain(c, chaining, data),
+            Self::Tdea128(c) => chain(c, chaining, data),
+            Self::Tdea192(c) => chain(c, chaining, data),
+            Self::Aes128(c) => chain(c, chaining, data),
+            Self::Aes192(c) => chain(c, chaining, data),
+            Self::Aes256(c) => chain(c, chaining, data),
+        }
+    }
+
+    /// The chaining value after CBC over the whole blocks of `data`.
+    pub fn mac(&self, chaining: &mut [u8], data: &[u8]) {
+        match self {
+            Self::Dea(c) => mac(c, chaining, data),
+            Self::Tdea128(c) => mac(c, chaining, data),
+            Self::Tdea192(c) => mac(c, chaining, data),
+            Self::Aes128(c) => mac(c, chaining, data),
+            Self::Aes192(c) => mac(c, chaining, data),
+            Self::Aes256(c) => mac(c, chaining, data),
+        }
+    }
+}

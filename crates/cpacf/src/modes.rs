@@ -16,12 +16,7 @@ pub fn xor(data: &mut [u8], source: &[u8]) {
 
 /// CBC, encrypting.
 pub fn cbc_encrypt(cipher: &Encryptor, chaining: &mut Block, data: &mut [u8]) {
-    let size = cipher.block();
-    for block in data.chunks_exact_mut(size) {
-        xor(block, &chaining[..size]);
-        cipher.blocks(block);
-        chaining[..size].copy_from_slice(block);
-    }
+    cipher.chain(chaining, data);
 }
 
 /// Bytes that are decrypted at a time, so that the blocks need not wait for each other.
@@ -43,11 +38,7 @@ pub fn cbc_decrypt(cipher: &Decryptor, chaining: &mut Block, data: &mut [u8]) {
 
 /// The chaining value after CBC over `data`, whose blocks are thrown away: CBC-MAC.
 pub fn cbc_mac(cipher: &Encryptor, chaining: &mut Block, data: &[u8]) {
-    let size = cipher.block();
-    for block in data.chunks_exact(size) {
-        xor(&mut chaining[..size], block);
-        cipher.blocks(&mut chaining[..size]);
-    }
+    cipher.mac(chaining, data);
 }
 
 /// CFB with `feedback` bytes, of which there are at most as many as a block has.
