@@ -10,6 +10,7 @@ use crate::art::AccessRegisterFault;
 use crate::control::{Cr0, asce};
 use crate::dat::Protection;
 use crate::exit::{Exit, ProgramCode};
+use crate::order::{after_fetch, before_store};
 use crate::psw::{AddressSpaceControl, PswMask};
 use crate::scalar::Scalar;
 use crate::state::Cpu;
@@ -167,6 +168,7 @@ impl Cpu {
             let host = self.host(space, at, Access::Fetch)?;
             // SAFETY: `host` is valid to the end of its page, `piece` ends there at the latest.
             unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
+            after_fetch();
             done += piece;
         }
         Ok(())
@@ -254,6 +256,9 @@ impl Cpu {
         address: u64,
         access: Access,
     ) -> Result<NonNull<u8>, Exit> {
+        if access == Access::Store {
+            before_store();
+        }
         let tag = address & !(PAGE_SIZE - 1);
         // SAFETY: spaces live as long as the CPU; no other reference into the space is live.
         let entry = unsafe { (&(*selected).entries)[Space::slot(address)] };
@@ -592,6 +597,9 @@ impl Cpu {
     pub fn absolute_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
         let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(ProgramCode::ADDRESSING)) };
         let host = page.host;
+        if access == Access::Store {
+            before_store();
+        }
         page.state.or_key(StorageKey::REFERENCE | if access == Access::Store { StorageKey::CHANGE } else { 0 });
         if access == Access::Store {
             page.state.set_marks(PageMarks::DIRTY);
@@ -615,6 +623,7 @@ impl Cpu {
             let host = self.absolute_host(at, Access::Fetch)?;
             // SAFETY: `host` is good to the end of its page, where `piece` ends at the latest.
             unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
+            after_fetch();
             done += piece;
         }
         Ok(())

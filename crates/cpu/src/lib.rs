@@ -19,6 +19,7 @@ pub mod layout;
 mod linkage_stack;
 mod lowcore;
 mod model;
+pub mod order;
 mod peek;
 mod per;
 mod psw;

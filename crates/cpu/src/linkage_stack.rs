@@ -82,6 +82,7 @@ impl Cpu {
             let host = self.stack_host(at, Access::Fetch)?;
             // SAFETY: `host` is good to the end of its page, where `piece` ends at the latest.
             unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
+            crate::order::after_fetch();
             done += piece;
         }
         Ok(())

@@ -3,6 +3,8 @@
 
 use std::fmt::Debug;
 
+use crate::order::{after_fetch, before_store};
+
 /// An unsigned integer with which the semantics compute; signed views are taken where an instruction needs one.
 pub trait Scalar: Copy + Eq + Ord + Debug + Default + Send + Sync + 'static {
     /// Width in bits.
@@ -88,11 +90,14 @@ macro_rules! scalar {
             unsafe fn read_be(from: *const u8) -> Self {
                 // SAFETY: the caller's promise. One unaligned move on both hosts, hence as atomic as the hosts make an
                 // aligned one; other guest CPUs may write the bytes meanwhile, which is the guest's affair.
-                <$u>::from_be(unsafe { from.cast::<$u>().read_unaligned() })
+                let value = <$u>::from_be(unsafe { from.cast::<$u>().read_unaligned() });
+                after_fetch();
+                value
             }
 
             #[inline(always)]
             unsafe fn write_be(to: *mut u8, value: Self) {
+                before_store();
                 // SAFETY: as above.
                 unsafe { to.cast::<$u>().write_unaligned(value.to_be()) }
             }

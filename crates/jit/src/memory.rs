@@ -13,6 +13,15 @@ use crate::frame::{self, Frame};
 use crate::region::{Base, PAGE};
 use crate::vector::host_permutes;
 
+/// Whether the host's plain accesses are in the architecture's order: only a fetch comes before an earlier store. Else
+/// fetches acquire and stores release.
+const HOST_KEEPS_ORDER: bool = cfg!(target_arch = "x86_64");
+
+/// Whether there are acquiring and releasing accesses of a type.
+fn has_ordered_access(ty: Type) -> bool {
+    ty.is_int() && ty.bytes() <= 8
+}
+
 /// A TLB probe in two values.
 pub(crate) struct Probe {
     /// Truth value.
@@ -46,13 +55,61 @@ impl Emit<'_> {
         if self.type_of(v) == types::I8 { v } else { self.b.ins().bswap(v) }
     }
 
-    /// A vector need not be on a boundary.
+    /// Fetches from the host's memory, from any boundary, in the architecture's order: before all that follows.
     pub(crate) fn get_unaligned(&mut self, ty: Type, at: Value, offset: usize) -> Value {
-        self.b.ins().load(ty, MemFlagsData::new().with_notrap(), at, offset as i32)
+        let flags = MemFlagsData::new().with_notrap();
+        if HOST_KEEPS_ORDER {
+            return self.b.ins().load(ty, flags, at, offset as i32);
+        }
+        let (at, cold, done) = self.by_boundary(ty, at, offset);
+        self.b.append_block_param(done, ty);
+        if has_ordered_access(ty) {
+            let v = self.b.ins().atomic_load(ty, flags, at);
+            self.b.ins().jump(done, &[BlockArg::Value(v)]);
+            self.b.switch_to_block(cold);
+        }
+        let v = self.b.ins().load(ty, flags, at, 0);
+        self.b.ins().fence();
+        self.b.ins().jump(done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(done);
+        self.b.block_params(done)[0]
     }
 
+    /// Stores into the host's memory, at any boundary, in the architecture's order: after all that came before.
     pub(crate) fn put_unaligned(&mut self, v: Value, at: Value, offset: usize) {
-        self.b.ins().store(MemFlagsData::new().with_notrap(), v, at, offset as i32);
+        let flags = MemFlagsData::new().with_notrap();
+        if HOST_KEEPS_ORDER {
+            self.b.ins().store(flags, v, at, offset as i32);
+            return;
+        }
+        let ty = self.type_of(v);
+        let (at, cold, done) = self.by_boundary(ty, at, offset);
+        if has_ordered_access(ty) {
+            self.b.ins().atomic_store(flags, v, at);
+            self.b.ins().jump(done, &[]);
+            self.b.switch_to_block(cold);
+        }
+        self.b.ins().fence();
+        self.b.ins().store(flags, v, at, 0);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+    }
+
+    /// The address, a block for what is not on its boundary, where acquiring and releasing accesses may trap, and one to go
+    /// on in. What is longer than they are goes to the former in any case.
+    fn by_boundary(&mut self, ty: Type, at: Value, offset: usize) -> (Value, Block, Block) {
+        let at = if offset == 0 { at } else { self.b.ins().iadd_imm_s(at, offset as i64) };
+        let (aligned, cold, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        if !has_ordered_access(ty) {
+            self.b.ins().jump(cold, &[]);
+            self.b.switch_to_block(cold);
+            return (at, cold, done);
+        }
+        self.b.set_cold_block(cold);
+        let low = self.b.ins().band_imm_u(at, i64::from(ty.bytes()) - 1);
+        self.b.ins().brif(low, cold, &[], aligned, &[]);
+        self.b.switch_to_block(aligned);
+        (at, cold, done)
     }
 
     /// Fetches an operand at `offset` from `host`, where nothing is on a boundary.

@@ -27,12 +27,34 @@ macro_rules! semantics {
         #[allow(unreachable_code)]
         pub(crate) fn heavy(op: softsie_isa::Op) -> Option<softsie_cpu::Handler> {
             Some(match op {
-                $(softsie_isa::Op::$h => $hf $(::<$($hg)*>)?,)*
+                $(softsie_isa::Op::$h => $crate::semantics::ordered!($hf $(::<$($hg)*>)?),)*
                 _ => return None,
             })
         }
     };
 }
+
+/// A heavy instruction, which may fetch and store by the host's own routines: what follows it comes after its fetches.
+#[cfg(target_arch = "aarch64")]
+macro_rules! ordered {
+    ($f:expr) => {
+        |cpu, operands| {
+            let result = $f(cpu, operands);
+            softsie_cpu::order::after_fetch();
+            result
+        }
+    };
+}
+
+/// A heavy instruction: the host keeps the order of its accesses.
+#[cfg(not(target_arch = "aarch64"))]
+macro_rules! ordered {
+    ($f:expr) => {
+        $f
+    };
+}
+
+pub(crate) use ordered;
 
 /// The list of files: everything that asks all of them is made from it.
 macro_rules! files {

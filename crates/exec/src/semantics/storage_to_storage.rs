@@ -2,6 +2,7 @@
 //! Source: Principles of Operation, chapter 7: MOVE, MOVE INVERSE, MOVE NUMERICS, MOVE ZONES, MOVE RIGHT TO LEFT, AND, OR,
 //! EXCLUSIVE OR, COMPARE LOGICAL (character forms).
 
+use softsie_cpu::order::after_fetch;
 use softsie_cpu::{Access, AddressSpace, Cpu, Exit};
 use softsie_isa::Operands;
 
@@ -97,7 +98,7 @@ pub fn storage_operation(
     second: Ea<u64>,
     length: u64,
 ) -> Result<(), Exit> {
-    match op {
+    let result = match op {
         StorageOp::Move => pieces(cpu, first, second, length, |to, from, length| {
             // SAFETY: `pieces` passes translated operand parts.
             unsafe { copy_left_to_right(to, from, length) }
@@ -114,7 +115,9 @@ pub fn storage_operation(
         StorageOp::And => combine::<And>(cpu, first, second, length),
         StorageOp::Or => combine::<Or>(cpu, first, second, length),
         StorageOp::Xor => combine::<Xor>(cpu, first, second, length),
-    }
+    };
+    after_fetch();
+    result
 }
 
 #[inline(always)]
