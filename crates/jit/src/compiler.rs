@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use crate::build::{bridge, build};
 use crate::chain::{chain, enter};
-use crate::region::{Plan, Style};
+use crate::region::Plan;
+#[cfg(target_arch = "x86_64")]
+use crate::region::Style;
 
 /// Why there is no engine, or no code.
 #[derive(Debug, Error)]
