@@ -328,7 +328,8 @@ impl Emit<'_> {
             VectorOp3::MultiplyAddHigh | VectorOp3::MultiplyAddHighLogical => {
                 let signed = op == VectorOp3::MultiplyAddHigh;
                 let [even, odd] = [EVEN, ODD].map(|which| {
-                    let (product, addend) = (self.products(es, a, b, which, signed), self.extended(es, c, which, signed));
+                    let (product, addend) =
+                        (self.products(es, a, b, which, signed), self.extended(es, c, which, signed));
                     self.b.ins().iadd(product, addend)
                 });
                 self.left_halves(es, even, odd)

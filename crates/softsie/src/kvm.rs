@@ -69,7 +69,7 @@ fn library() -> Result<PathBuf, String> {
         };
     }
     let program = std::env::current_exe().map_err(|error| format!("cannot find this program's own file: {error}"))?;
-    let folder = program.parent().unwrap_or(Path::new("/"));
+    let folder = program.parent().unwrap_or_else(|| Path::new("/"));
     let places =
         [folder.join(LIBRARY), folder.join("../lib").join(LIBRARY), folder.join("../lib/softsie").join(LIBRARY)];
     places.iter().find(|place| place.is_file()).cloned().ok_or_else(|| {
