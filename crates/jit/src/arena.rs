@@ -3,7 +3,9 @@
 //! its protection while another CPU runs code in it); mremap(2) for the second mapping of memory without a name, which
 //! perf takes for code made at run time, as it would not take a file.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
 /// Code of one generation.
@@ -44,6 +46,13 @@ impl Drop for Mapping {
 impl Arena {
     /// An arena of `size` bytes; pages are taken from the host when they are first written.
     pub(crate) fn new(size: usize) -> io::Result<Arena> {
+        // An emulator of the host may not double mappings; a file is as good for all but perf.
+        let (writable, executable) = Arena::doubled(size).or_else(|_| Arena::of_file(size))?;
+        Ok(Arena { writable, executable, used: 0 })
+    }
+
+    /// Memory without a name, mapped twice.
+    fn doubled(size: usize) -> io::Result<(Mapping, Mapping)> {
         let (both, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping where the host likes.
         let writable = Mapping::of(unsafe { libc::mmap(ptr::null_mut(), size, both, kind, -1, 0) }, size)?;
@@ -55,7 +64,25 @@ impl Arena {
         if unsafe { libc::mprotect(second, size, libc::PROT_READ | libc::PROT_EXEC) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Arena { writable, executable, used: 0 })
+        Ok((writable, executable))
+    }
+
+    /// A file in memory, mapped twice.
+    fn of_file(size: usize) -> io::Result<(Mapping, Mapping)> {
+        // SAFETY: the name ends with a zero; the call makes a new descriptor.
+        let fd = unsafe { libc::memfd_create(c"softsie-code".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor just made, which nobody else has.
+        let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        file.set_len(size as u64)?;
+        let map = |protection| {
+            // SAFETY: a new mapping where the host likes.
+            let at = unsafe { libc::mmap(ptr::null_mut(), size, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+            Mapping::of(at, size)
+        };
+        Ok((map(libc::PROT_READ | libc::PROT_WRITE)?, map(libc::PROT_READ | libc::PROT_EXEC)?))
     }
 
     /// How many bytes are in use.
@@ -96,6 +123,15 @@ fn synchronize_instructions(_: *const u8, _: usize) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_serves_as_well() {
+        let (writable, executable) = Arena::of_file(8192).unwrap();
+        let mut a = Arena { writable, executable, used: 0 };
+        let at = a.add(&[0xC3, 7]).unwrap();
+        // SAFETY: inside the executable mapping, which is readable.
+        assert_eq!(unsafe { [*at, *at.add(1)] }, [0xC3, 7]);
+    }
 
     #[test]
     fn pieces_are_aligned_and_a_full_arena_says_so() {
