@@ -7,6 +7,7 @@
 //! to 25.
 
 mod bfp_op;
+mod fp_datum;
 mod interpreter;
 mod machine;
 mod operand;

@@ -6,11 +6,11 @@ use softsie_cpu::{Cpu, Exit};
 use softsie_isa::Operands;
 
 use crate::bfp_op::{Bfp, BfpOp};
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::operand::d2x2b2;
 use crate::semantics::data_exception;
 use crate::semantics::fp_control::DXC_BFP_INSTRUCTION;
-use crate::semantics::fp_support::is_pair;
 
 semantics! {
     simple {
@@ -48,61 +48,9 @@ semantics! {
     }
 }
 
-/// A format as instructions hold it: in a floating-point register, or a pair for the extended one, and in storage.
-pub(crate) trait Operand: Format {
-    /// The datum in register `r`.
-    fn get(cpu: &mut Cpu, r: u8) -> Self::Bits;
-    /// Places a datum in register `r`.
-    fn set(cpu: &mut Cpu, r: u8, bits: Self::Bits);
-    /// The datum at D2(X2,B2).
-    fn load(cpu: &mut Cpu, o: &Operands) -> Result<Self::Bits, Exit>;
-    /// Whether `r` can hold the format.
-    fn fits(r: u8) -> bool;
-}
-
-macro_rules! in_one_register {
-    ($format:ty, $bits:ty) => {
-        impl Operand for $format {
-            #[inline(always)]
-            fn get(cpu: &mut Cpu, r: u8) -> $bits {
-                cpu.fr(r)
-            }
-            #[inline(always)]
-            fn set(cpu: &mut Cpu, r: u8, bits: $bits) {
-                cpu.set_fr(r, bits);
-            }
-            #[inline(always)]
-            fn load(cpu: &mut Cpu, o: &Operands) -> Result<$bits, Exit> {
-                let ea = d2x2b2(cpu, o);
-                cpu.load(ea.address, ea.ar)
-            }
-            #[inline(always)]
-            fn fits(_: u8) -> bool {
-                true
-            }
-        }
-    };
-}
-in_one_register!(Short, u32);
-in_one_register!(Long, u64);
-
-impl Operand for Extended {
-    fn get(cpu: &mut Cpu, r: u8) -> u128 {
-        let (high, low): (u64, u64) = (cpu.fr(r), cpu.fr(r + 2));
-        u128::from(high) << 64 | u128::from(low)
-    }
-    fn set(cpu: &mut Cpu, r: u8, bits: u128) {
-        cpu.set_fr(r, (bits >> 64) as u64);
-        cpu.set_fr(r + 2, bits as u64);
-    }
-    fn load(cpu: &mut Cpu, o: &Operands) -> Result<u128, Exit> {
-        let ea = d2x2b2(cpu, o);
-        cpu.load(ea.address, ea.ar)
-    }
-    fn fits(r: u8) -> bool {
-        is_pair(r)
-    }
-}
+/// A format that instructions hold in registers and storage.
+pub(crate) trait Operand: Format<Bits: FpDatum> {}
+impl<F: Format<Bits: FpDatum>> Operand for F {}
 
 /// Where the second operand is.
 pub(crate) trait Second {
@@ -120,7 +68,7 @@ pub(crate) struct Storage;
 impl Second for Register {
     #[inline(always)]
     fn fetch<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
-        if F::fits(o.r2()) { Ok(F::get(cpu, o.r2())) } else { Err(Exit::SPECIFICATION) }
+        if F::Bits::fits(o.r2()) { Ok(F::Bits::get(cpu, o.r2())) } else { Err(Exit::SPECIFICATION) }
     }
     #[inline(always)]
     fn value<M: Machine, T: Bfp>(m: &mut M, o: &Operands) -> Result<M::Val<T>, Exit> {
@@ -131,7 +79,7 @@ impl Second for Register {
 impl Second for Storage {
     #[inline(always)]
     fn fetch<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
-        F::load(cpu, o)
+        F::Bits::load(cpu, o)
     }
     #[inline(always)]
     fn value<M: Machine, T: Bfp>(m: &mut M, o: &Operands) -> Result<M::Val<T>, Exit> {
@@ -149,7 +97,7 @@ pub(crate) fn require_bfp<M: Machine>(m: &mut M) -> Result<(), Exit> {
 /// Specification exception unless register `r` can hold an `F`.
 #[inline(always)]
 pub(crate) fn require_fit<F: Operand>(r: u8) -> Result<(), Exit> {
-    if F::fits(r) { Ok(()) } else { Err(Exit::SPECIFICATION) }
+    if F::Bits::fits(r) { Ok(()) } else { Err(Exit::SPECIFICATION) }
 }
 
 /// Ends an operation: sets flags, places the result, takes the trap. A suppressing trap leaves everything as it was.
@@ -329,10 +277,10 @@ fn extended(
     require_bfp(cpu)?;
     require_fit::<Extended>(o.r1())?;
     let b = Register::fetch::<Extended>(cpu, o)?;
-    let a = Extended::get(cpu, o.r1());
+    let a = u128::get(cpu, o.r1());
     let outcome = operation(&Env::from_fpc(cpu.fpc), a, b);
     complete(cpu, outcome, |cpu, value| {
-        Extended::set(cpu, o.r1(), value);
+        u128::set(cpu, o.r1(), value);
         if cc {
             cpu.cc = arithmetic::sign_cc::<Extended>(value);
         }
@@ -380,7 +328,7 @@ fn extended_comparison(cpu: &mut Cpu, o: &Operands, signalling: bool) -> Result<
     require_bfp(cpu)?;
     require_fit::<Extended>(o.r1())?;
     let b = Register::fetch::<Extended>(cpu, o)?;
-    let a = Extended::get(cpu, o.r1());
+    let a = u128::get(cpu, o.r1());
     compare_values::<Extended>(cpu, a, b, signalling)
 }
 
@@ -396,9 +344,9 @@ fn multiply_lengthened<F: Operand, T: Operand, S: Second>(cpu: &mut Cpu, o: &Ope
     require_bfp(cpu)?;
     require_fit::<T>(o.r1())?;
     let b = S::fetch::<F>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let outcome = arithmetic::multiply_lengthened::<F, T>(&Env::from_fpc(cpu.fpc), a, b);
-    complete(cpu, outcome, |cpu, value| T::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| T::Bits::set(cpu, o.r1(), value))
 }
 
 /// The second operand's address is not used to address storage: its last twelve bits select classes.
@@ -406,7 +354,7 @@ fn test_data_class<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> 
     require_bfp(cpu)?;
     require_fit::<F>(o.r1())?;
     let mask = d2x2b2(cpu, o).address as u32 & 0xFFF;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     cpu.cc = u8::from(arithmetic::test_data_class::<F>(a, mask));
     Ok(())
 }
@@ -418,11 +366,11 @@ fn divide_to_integer<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit
     if o.r1() == o.r2() || o.r1() == o.r3() || o.r2() == o.r3() {
         return Err(Exit::SPECIFICATION);
     }
-    let (a, b) = (F::get(cpu, o.r1()), F::get(cpu, o.r2()));
+    let (a, b) = (F::Bits::get(cpu, o.r1()), F::Bits::get(cpu, o.r2()));
     let outcome = arithmetic::divide_to_integer::<F>(&env, a, b, rounding);
     complete(cpu, outcome, |cpu, divided| {
-        F::set(cpu, o.r1(), divided.remainder);
-        F::set(cpu, o.r3(), divided.quotient);
+        F::Bits::set(cpu, o.r1(), divided.remainder);
+        F::Bits::set(cpu, o.r3(), divided.quotient);
         cpu.cc = divided.cc;
     })
 }

@@ -6,6 +6,7 @@ use softsie_cpu::{Cpu, Exit, Scalar};
 use softsie_isa::Operands;
 
 use crate::bfp_op::{Bfp, Modifiers};
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::semantics::bfp::{Operand, Register, Second, Storage, complete, require_bfp, require_fit};
 use crate::semantics::data_exception;
@@ -109,9 +110,9 @@ pub(crate) fn round(cpu: &mut Cpu, to: u8, v: u64, m: Modifiers) -> Result<(), E
 #[inline(always)]
 fn rounded<F: Operand, T: Operand>(cpu: &mut Cpu, to: u8, env: &Env, v: F::Bits) -> Result<(), Exit> {
     match arithmetic::load_rounded::<F, T>(env, v) {
-        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::set(cpu, to, value)),
+        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::Bits::set(cpu, to, value)),
         Rounded::Scaled(value, trap) => {
-            F::set(cpu, to, value);
+            F::Bits::set(cpu, to, value);
             Err(data_exception(cpu, trap.dxc))
         }
     }
@@ -171,7 +172,7 @@ fn extended_load_lengthened<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) 
     require_fit::<Extended>(o.r1())?;
     let b = S::fetch::<F>(cpu, o)?;
     let outcome = arithmetic::load_lengthened::<F, Extended>(&Env::from_fpc(cpu.fpc), b);
-    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| u128::set(cpu, o.r1(), value))
 }
 
 /// R1 must be able to hold the longer format too, because a scaled result comes in it.
@@ -188,7 +189,7 @@ fn extended_load_fp_integer(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require_fit::<Extended>(o.r1())?;
     let b = Register::fetch::<Extended>(cpu, o)?;
     let outcome = arithmetic::load_fp_integer::<Extended>(&by_modifiers(cpu.fpc, o.m3(), o.m4())?, b);
-    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| u128::set(cpu, o.r1(), value))
 }
 
 fn extended_from_integer<I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
@@ -196,7 +197,7 @@ fn extended_from_integer<I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Opera
     require_fit::<Extended>(o.r1())?;
     let env = by_modifiers(cpu.fpc, o.m3(), o.m4())?;
     let outcome = arithmetic::convert_from_integer::<Extended>(&env, cpu.gr(o.r2()), kind::<I>(SIGNED));
-    complete(cpu, outcome, |cpu, value| Extended::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| u128::set(cpu, o.r1(), value))
 }
 
 fn extended_to_integer<I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {

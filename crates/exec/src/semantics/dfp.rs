@@ -5,11 +5,11 @@ use softsie_cpu::{Cpu, Exit};
 use softsie_dfp::{self as arithmetic, Comparison, Env, Extended, Format, Long, Outcome, Short};
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::operand::d2x2b2;
 use crate::semantics::data_exception;
 use crate::semantics::fp_control::DXC_DFP_INSTRUCTION;
-use crate::semantics::fp_support::is_pair;
 
 semantics! {
     simple {}
@@ -32,52 +32,14 @@ semantics! {
     }
 }
 
-/// A format as instructions hold it: in a floating-point register, or a pair for the extended one.
-pub(crate) trait Operand: Format {
-    /// The datum in register `r`.
-    fn get(cpu: &mut Cpu, r: u8) -> Self::Bits;
-    /// Places a datum in register `r`.
-    fn set(cpu: &mut Cpu, r: u8, bits: Self::Bits);
-    /// Whether `r` can hold the format.
-    fn fits(r: u8) -> bool;
-}
-
-macro_rules! in_one_register {
-    ($format:ty, $bits:ty) => {
-        impl Operand for $format {
-            fn get(cpu: &mut Cpu, r: u8) -> $bits {
-                cpu.fr(r)
-            }
-            fn set(cpu: &mut Cpu, r: u8, bits: $bits) {
-                cpu.set_fr(r, bits);
-            }
-            fn fits(_: u8) -> bool {
-                true
-            }
-        }
-    };
-}
-in_one_register!(Short, u32);
-in_one_register!(Long, u64);
-
-impl Operand for Extended {
-    fn get(cpu: &mut Cpu, r: u8) -> u128 {
-        let (high, low): (u64, u64) = (cpu.fr(r), cpu.fr(r + 2));
-        u128::from(high) << 64 | u128::from(low)
-    }
-    fn set(cpu: &mut Cpu, r: u8, bits: u128) {
-        cpu.set_fr(r, (bits >> 64) as u64);
-        cpu.set_fr(r + 2, bits as u64);
-    }
-    fn fits(r: u8) -> bool {
-        is_pair(r)
-    }
-}
+/// A format that instructions hold in registers and storage.
+pub(crate) trait Operand: Format<Bits: FpDatum> {}
+impl<F: Format<Bits: FpDatum>> Operand for F {}
 
 /// Data exception while CR0 keeps DFP away; then a specification exception unless all registers can hold an `F`.
 pub(crate) fn require<F: Operand, const N: usize>(cpu: &mut Cpu, registers: [u8; N]) -> Result<(), Exit> {
     cpu.require_afp(DXC_DFP_INSTRUCTION)?;
-    if registers.iter().all(|r| F::fits(*r)) { Ok(()) } else { Err(Exit::SPECIFICATION) }
+    if registers.iter().all(|r| F::Bits::fits(*r)) { Ok(()) } else { Err(Exit::SPECIFICATION) }
 }
 
 /// Ends an operation: sets flags, places the result, takes the trap. A suppressing trap leaves everything as it was.
@@ -102,9 +64,9 @@ fn three<F: Operand>(
 ) -> Result<(), Exit> {
     require::<F, 3>(cpu, [o.r1(), o.r2(), o.r3()])?;
     let env = Env::from_fpc(cpu.fpc).with_method(o.m4());
-    let (a, b) = (F::get(cpu, o.r2()), F::get(cpu, o.r3()));
+    let (a, b) = (F::Bits::get(cpu, o.r2()), F::Bits::get(cpu, o.r3()));
     complete(cpu, operation(&env, a, b), |cpu, value| {
-        F::set(cpu, o.r1(), value);
+        F::Bits::set(cpu, o.r1(), value);
         if cc {
             cpu.cc = arithmetic::sign_cc::<F>(value);
         }
@@ -134,14 +96,14 @@ fn quantize<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn compare<F: Operand, const SIGNALLING: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r2()])?;
-    let (a, b) = (F::get(cpu, o.r1()), F::get(cpu, o.r2()));
+    let (a, b) = (F::Bits::get(cpu, o.r1()), F::Bits::get(cpu, o.r2()));
     let outcome = arithmetic::compare::<F>(&Env::from_fpc(cpu.fpc), a, b, SIGNALLING);
     complete(cpu, outcome, |cpu, comparison| cpu.cc = comparison as u8)
 }
 
 fn compare_biased_exponent<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r2()])?;
-    let (a, b) = (F::get(cpu, o.r1()), F::get(cpu, o.r2()));
+    let (a, b) = (F::Bits::get(cpu, o.r1()), F::Bits::get(cpu, o.r2()));
     let comparison: Comparison = arithmetic::compare_biased_exponent::<F>(a, b);
     cpu.cc = comparison as u8;
     Ok(())
@@ -149,10 +111,10 @@ fn compare_biased_exponent<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<()
 
 fn load_and_test<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     let outcome = arithmetic::load_and_test::<F>(&Env::from_fpc(cpu.fpc), b);
     complete(cpu, outcome, |cpu, value| {
-        F::set(cpu, o.r1(), value);
+        F::Bits::set(cpu, o.r1(), value);
         cpu.cc = arithmetic::sign_cc::<F>(value);
     })
 }
@@ -162,9 +124,9 @@ fn reround<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r3()])?;
     let env = Env::from_fpc(cpu.fpc).with_method(o.m4());
     let significance: u32 = cpu.gr(o.r2());
-    let a = F::get(cpu, o.r3());
+    let a = F::Bits::get(cpu, o.r3());
     let outcome = arithmetic::reround::<F>(&env, a, significance & 63);
-    complete(cpu, outcome, |cpu, value| F::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| F::Bits::set(cpu, o.r1(), value))
 }
 
 /// The third operand shifted by the last six bits of the second operand's address, which does not address storage.
@@ -175,8 +137,8 @@ fn shift<F: Operand>(
 ) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r3()])?;
     let digits = d2x2b2(cpu, o).address as u32 & 63;
-    let a = F::get(cpu, o.r3());
-    F::set(cpu, o.r1(), operation(a, digits));
+    let a = F::Bits::get(cpu, o.r3());
+    F::Bits::set(cpu, o.r1(), operation(a, digits));
     Ok(())
 }
 
@@ -192,21 +154,21 @@ fn shift_right<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 fn insert_biased_exponent<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r3()])?;
     let biased: u64 = cpu.gr(o.r2());
-    let a = F::get(cpu, o.r3());
-    F::set(cpu, o.r1(), arithmetic::insert_biased_exponent::<F>(a, biased as i64));
+    let a = F::Bits::get(cpu, o.r3());
+    F::Bits::set(cpu, o.r1(), arithmetic::insert_biased_exponent::<F>(a, biased as i64));
     Ok(())
 }
 
 fn extract_biased_exponent<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 1>(cpu, [o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     cpu.set_gr(o.r1(), arithmetic::extract_biased_exponent::<F>(b) as u64);
     Ok(())
 }
 
 fn extract_significance<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 1>(cpu, [o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     cpu.set_gr(o.r1(), arithmetic::extract_significance::<F>(b) as u64);
     Ok(())
 }
@@ -215,7 +177,7 @@ fn extract_significance<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), E
 fn test<F: Operand>(cpu: &mut Cpu, o: &Operands, test: impl FnOnce(F::Bits, u32) -> bool) -> Result<(), Exit> {
     require::<F, 1>(cpu, [o.r1()])?;
     let mask = d2x2b2(cpu, o).address as u32 & 0xFFF;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     cpu.cc = u8::from(test(a, mask));
     Ok(())
 }

@@ -5,6 +5,7 @@ use softsie_cpu::{Cpu, Exit, Scalar};
 use softsie_dfp::{self as arithmetic, Env, Extended, Integer, Long, Rounded, Short};
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::semantics::data_exception;
 use crate::semantics::dfp::{Operand, complete, require};
@@ -38,19 +39,19 @@ fn by_modifiers(cpu: &Cpu, o: &Operands) -> Env {
 
 fn load_lengthened<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<T, 1>(cpu, [o.r1()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     let outcome = arithmetic::load_lengthened::<F, T>(&Env::from_fpc(cpu.fpc), b, o.m4() & KEEP != 0);
-    complete(cpu, outcome, |cpu, value| T::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| T::Bits::set(cpu, o.r1(), value))
 }
 
 /// R1 must be able to hold the longer format too, because a scaled result comes in it.
 fn load_rounded<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     match arithmetic::load_rounded::<F, T>(&by_modifiers(cpu, o), b, o.m4() & KEEP != 0) {
-        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::set(cpu, o.r1(), value)),
+        Rounded::Short(outcome) => complete(cpu, outcome, |cpu, value| T::Bits::set(cpu, o.r1(), value)),
         Rounded::Scaled(value, dxc) => {
-            F::set(cpu, o.r1(), value);
+            F::Bits::set(cpu, o.r1(), value);
             Err(data_exception(cpu, dxc))
         }
     }
@@ -58,9 +59,9 @@ fn load_rounded<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(
 
 fn load_fp_integer<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     let outcome = arithmetic::load_fp_integer::<F>(&by_modifiers(cpu, o), b);
-    complete(cpu, outcome, |cpu, value| F::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| F::Bits::set(cpu, o.r1(), value))
 }
 
 /// The format of a 32- or 64-bit integer.
@@ -77,12 +78,12 @@ fn from_integer<F: Operand, I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Op
     require::<F, 1>(cpu, [o.r1()])?;
     let integer: u64 = cpu.gr(o.r2());
     let outcome = arithmetic::convert_from_integer::<F>(&by_modifiers(cpu, o), integer, kind::<I>(SIGNED));
-    complete(cpu, outcome, |cpu, value| F::set(cpu, o.r1(), value))
+    complete(cpu, outcome, |cpu, value| F::Bits::set(cpu, o.r1(), value))
 }
 
 fn to_integer<F: Operand, I: Scalar, const SIGNED: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require::<F, 1>(cpu, [o.r2()])?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     let outcome = arithmetic::convert_to_integer::<F>(&by_modifiers(cpu, o), b, kind::<I>(SIGNED));
     complete(cpu, outcome, |cpu, converted| {
         cpu.set_gr(o.r1(), I::truncate(converted.integer.into()));

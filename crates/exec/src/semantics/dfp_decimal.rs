@@ -6,6 +6,7 @@ use softsie_cpu::{AddressSpace, Cpu, Exit};
 use softsie_dfp::{self as arithmetic, Class, Digits, Extended, Long};
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::operand::d2b2;
 use crate::semantics::data_exception;
@@ -119,7 +120,7 @@ fn from_signed<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (Some(digits), Some(negative)) = (digits, minus(packed as u8 & 15)) else {
         return Err(data_exception(cpu, DXC_DECIMAL_OPERAND));
     };
-    F::set(cpu, o.r1(), arithmetic::from_digits::<F>(negative, digits));
+    F::Bits::set(cpu, o.r1(), arithmetic::from_digits::<F>(negative, digits));
     Ok(())
 }
 
@@ -129,7 +130,7 @@ fn from_unsigned<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let Some(digits) = number(half_bytes::<F>(packed, F::PLACES)) else {
         return Err(data_exception(cpu, DXC_DECIMAL_OPERAND));
     };
-    F::set(cpu, o.r1(), arithmetic::from_digits::<F>(false, digits));
+    F::Bits::set(cpu, o.r1(), arithmetic::from_digits::<F>(false, digits));
     Ok(())
 }
 
@@ -146,7 +147,7 @@ fn packed(mut significand: u128, places: u32) -> u128 {
 /// M4: a plus sign is F instead of C.
 fn to_signed<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require_with_general::<F>(cpu, o.r2(), o.r1())?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     let digits = arithmetic::digits::<F>(b);
     let sign = sign_code(digits.negative, o.m4() & 1 != 0);
     F::set_packed(cpu, o.r1(), packed(digits.significand, F::PLACES - 1) << 4 | u128::from(sign));
@@ -155,7 +156,7 @@ fn to_signed<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn to_unsigned<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require_with_general::<F>(cpu, o.r2(), o.r1())?;
-    let b = F::get(cpu, o.r2());
+    let b = F::Bits::get(cpu, o.r2());
     F::set_packed(cpu, o.r1(), packed(arithmetic::digits::<F>(b).significand, F::PLACES));
     Ok(())
 }
@@ -183,7 +184,7 @@ fn place<F: Packed>(cpu: &mut Cpu, o: &Operands, digits: Option<u128>, sign: Opt
     let (Some(digits), Some(negative)) = (digits.filter(|d| *d < F::LIMIT), sign) else {
         return Err(data_exception(cpu, DXC_DECIMAL_OPERAND));
     };
-    F::set(cpu, o.r1(), arithmetic::from_digits::<F>(negative, digits));
+    F::Bits::set(cpu, o.r1(), arithmetic::from_digits::<F>(negative, digits));
     Ok(())
 }
 
@@ -225,7 +226,7 @@ fn cut(digits: &Digits, places: u32, m3: u8) -> (u128, bool, u8) {
 
 fn to_zoned<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let length = storage_length::<F>(cpu, o, F::ZONED)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let (mut rest, negative, cc) = cut(&arithmetic::digits::<F>(a), length as u32, o.m3());
     let mut bytes = [if o.m3() & ASCII != 0 { 0x30 } else { 0xF0 }; LONGEST];
     let zoned = &mut bytes[..length];
@@ -244,7 +245,7 @@ fn to_zoned<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn to_packed<F: Packed>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let length = storage_length::<F>(cpu, o, F::PACKED)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let signed = o.m3() & SIGNED != 0;
     let places = 2 * length as u32 - u32::from(signed);
     let (mut rest, negative, cc) = cut(&arithmetic::digits::<F>(a), places, o.m3());

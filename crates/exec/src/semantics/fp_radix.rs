@@ -5,6 +5,7 @@ use softsie_bfp::{self as arithmetic, Long, Rounding, Short};
 use softsie_cpu::{Cpu, Exit};
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::semantics::bfp::Operand;
 use crate::semantics::fp_support::available;
@@ -16,7 +17,7 @@ semantics! {
 
 fn to_hfp<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     available(cpu, [o.r1(), o.r2()])?;
-    let (hfp, cc) = arithmetic::convert_to_hfp::<F>(F::get(cpu, o.r2()));
+    let (hfp, cc) = arithmetic::convert_to_hfp::<F>(F::Bits::get(cpu, o.r2()));
     cpu.set_fr(o.r1(), hfp);
     cpu.cc = cc;
     Ok(())
@@ -31,7 +32,7 @@ fn from_hfp<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     };
     let rounding = rounding.ok_or(Exit::SPECIFICATION)?;
     let (bits, cc) = arithmetic::convert_from_hfp::<F>(cpu.fr(o.r2()), rounding);
-    F::set(cpu, o.r1(), bits);
+    F::Bits::set(cpu, o.r1(), bits);
     cpu.cc = cc;
     Ok(())
 }

@@ -6,8 +6,7 @@ use softsie_cpu::{Cpu, Exit, ProgramCode};
 use softsie_hfp::{self as arithmetic, Exception, Extended, Format, Long, Masks, Outcome, Short};
 use softsie_isa::Operands;
 
-use crate::machine::Machine;
-use crate::operand::d2x2b2;
+use crate::fp_datum::FpDatum;
 use crate::semantics::fp_support::{available, is_pair};
 
 semantics! {
@@ -48,57 +47,9 @@ semantics! {
     }
 }
 
-/// A format as instructions hold it: in a floating-point register, or a pair for the extended one, and in storage.
-pub(crate) trait Operand: Format {
-    /// The datum in register `r`.
-    fn get(cpu: &mut Cpu, r: u8) -> Self::Bits;
-    /// Places a datum in register `r`.
-    fn set(cpu: &mut Cpu, r: u8, bits: Self::Bits);
-    /// The datum at D2(X2,B2).
-    fn load(cpu: &mut Cpu, o: &Operands) -> Result<Self::Bits, Exit>;
-    /// Whether `r` can hold the format.
-    fn fits(r: u8) -> bool;
-}
-
-macro_rules! in_one_register {
-    ($format:ty, $bits:ty) => {
-        impl Operand for $format {
-            fn get(cpu: &mut Cpu, r: u8) -> $bits {
-                cpu.fr(r)
-            }
-            fn set(cpu: &mut Cpu, r: u8, bits: $bits) {
-                cpu.set_fr(r, bits);
-            }
-            fn load(cpu: &mut Cpu, o: &Operands) -> Result<$bits, Exit> {
-                let ea = d2x2b2(cpu, o);
-                cpu.load(ea.address, ea.ar)
-            }
-            fn fits(_: u8) -> bool {
-                true
-            }
-        }
-    };
-}
-in_one_register!(Short, u32);
-in_one_register!(Long, u64);
-
-impl Operand for Extended {
-    fn get(cpu: &mut Cpu, r: u8) -> u128 {
-        let (high, low): (u64, u64) = (cpu.fr(r), cpu.fr(r + 2));
-        u128::from(high) << 64 | u128::from(low)
-    }
-    fn set(cpu: &mut Cpu, r: u8, bits: u128) {
-        cpu.set_fr(r, (bits >> 64) as u64);
-        cpu.set_fr(r + 2, bits as u64);
-    }
-    fn load(cpu: &mut Cpu, o: &Operands) -> Result<u128, Exit> {
-        let ea = d2x2b2(cpu, o);
-        cpu.load(ea.address, ea.ar)
-    }
-    fn fits(r: u8) -> bool {
-        is_pair(r)
-    }
-}
+/// A format that instructions hold in registers and storage.
+pub(crate) trait Operand: Format<Bits: FpDatum> {}
+impl<F: Format<Bits: FpDatum>> Operand for F {}
 
 /// Where the second operand is.
 pub(crate) trait Second {
@@ -118,11 +69,11 @@ pub(crate) struct Storage;
 impl Second for Register {
     fn fetch<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         available(cpu, [o.r1(), o.r2()])?;
-        if T::fits(o.r1()) && F::fits(o.r2()) { Ok(F::get(cpu, o.r2())) } else { Err(Exit::SPECIFICATION) }
+        if T::Bits::fits(o.r1()) && F::Bits::fits(o.r2()) { Ok(F::Bits::get(cpu, o.r2())) } else { Err(Exit::SPECIFICATION) }
     }
     fn fetch_with_third<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         Self::ready_with_third(cpu, o)?;
-        Ok(F::get(cpu, o.r2()))
+        Ok(F::Bits::get(cpu, o.r2()))
     }
     fn ready_with_third(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         available(cpu, [o.r1(), o.r2(), o.r3()])
@@ -132,11 +83,11 @@ impl Second for Register {
 impl Second for Storage {
     fn fetch<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         available(cpu, [o.r1()])?;
-        if T::fits(o.r1()) { F::load(cpu, o) } else { Err(Exit::SPECIFICATION) }
+        if T::Bits::fits(o.r1()) { F::Bits::load(cpu, o) } else { Err(Exit::SPECIFICATION) }
     }
     fn fetch_with_third<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         Self::ready_with_third(cpu, o)?;
-        F::load(cpu, o)
+        F::Bits::load(cpu, o)
     }
     fn ready_with_third(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         available(cpu, [o.r1(), o.r3()])
@@ -156,7 +107,7 @@ fn interruption(exception: Exception) -> Exit {
 
 /// Places the result; then comes the exception that completes the instruction, if any.
 pub(crate) fn complete<F: Operand>(cpu: &mut Cpu, to: u8, outcome: Outcome<F::Bits>) -> Result<(), Exit> {
-    F::set(cpu, to, outcome.value);
+    F::Bits::set(cpu, to, outcome.value);
     outcome.exception.map_or(Ok(()), |e| Err(interruption(e)))
 }
 
@@ -172,21 +123,21 @@ fn masks(cpu: &Cpu) -> Masks {
 
 fn add<F: Operand, S: Second, const NORMALIZE: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, F>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let sum = arithmetic::add::<F>(a, b, masks(cpu), NORMALIZE);
     complete_with_cc::<F>(cpu, o.r1(), sum)
 }
 
 fn subtract<F: Operand, S: Second, const NORMALIZE: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, F>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let difference = arithmetic::subtract::<F>(a, b, masks(cpu), NORMALIZE);
     complete_with_cc::<F>(cpu, o.r1(), difference)
 }
 
 fn compare<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, F>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     cpu.cc = arithmetic::compare::<F>(a, b);
     Ok(())
 }
@@ -199,14 +150,14 @@ fn halve<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn multiply<F: Operand, T: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, T>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let product = arithmetic::multiply::<F, T>(a, b, masks(cpu));
     complete::<T>(cpu, o.r1(), product)
 }
 
 fn divide<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, F>(cpu, o)?;
-    let a = F::get(cpu, o.r1());
+    let a = F::Bits::get(cpu, o.r1());
     let quotient = arithmetic::divide::<F>(a, b, masks(cpu)).map_err(interruption)?;
     complete::<F>(cpu, o.r1(), quotient)
 }
@@ -220,7 +171,7 @@ fn square_root<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(),
 /// The third operand times the second, and the first.
 fn fused<F: Operand, S: Second, const SUBTRACT: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch_with_third::<F>(cpu, o)?;
-    let (a, c) = (F::get(cpu, o.r3()), F::get(cpu, o.r1()));
+    let (a, c) = (F::Bits::get(cpu, o.r3()), F::Bits::get(cpu, o.r1()));
     let sum = arithmetic::multiply_add::<F>(a, b, c, SUBTRACT, masks(cpu));
     complete::<F>(cpu, o.r1(), sum)
 }
@@ -228,7 +179,7 @@ fn fused<F: Operand, S: Second, const SUBTRACT: bool>(cpu: &mut Cpu, o: &Operand
 /// The third operand times the second, all digits.
 fn unnormalized_product<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<u128, Exit> {
     let b = S::fetch_with_third::<Long>(cpu, o)?;
-    let a = Long::get(cpu, o.r3());
+    let a = u64::get(cpu, o.r3());
     Ok(arithmetic::multiply_unnormalized(a, b))
 }
 
@@ -238,44 +189,44 @@ fn multiply_to_pair<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> 
         return Err(Exit::SPECIFICATION);
     }
     let product = unnormalized_product::<S>(cpu, o)?;
-    Extended::set(cpu, o.r1(), product);
+    u128::set(cpu, o.r1(), product);
     Ok(())
 }
 
 fn multiply_high<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let product = unnormalized_product::<S>(cpu, o)?;
-    Long::set(cpu, o.r1(), (product >> 64) as u64);
+    u64::set(cpu, o.r1(), (product >> 64) as u64);
     Ok(())
 }
 
 fn multiply_low<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let product = unnormalized_product::<S>(cpu, o)?;
-    Long::set(cpu, o.r1(), product as u64);
+    u64::set(cpu, o.r1(), product as u64);
     Ok(())
 }
 
 /// The third operand times the second, plus the first: the digits where the product has its own.
 fn unnormalized_sum<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<u128, Exit> {
     let b = S::fetch_with_third::<Long>(cpu, o)?;
-    let (a, c) = (Long::get(cpu, o.r3()), Long::get(cpu, o.r1()));
+    let (a, c) = (u64::get(cpu, o.r3()), u64::get(cpu, o.r1()));
     Ok(arithmetic::multiply_add_unnormalized(a, b, c))
 }
 
 /// R1 may name either register of the pair: the addend is in the one it names.
 fn multiply_add_to_pair<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let sum = unnormalized_sum::<S>(cpu, o)?;
-    Extended::set(cpu, o.r1() & !2, sum);
+    u128::set(cpu, o.r1() & !2, sum);
     Ok(())
 }
 
 fn multiply_add_high<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let sum = unnormalized_sum::<S>(cpu, o)?;
-    Long::set(cpu, o.r1(), (sum >> 64) as u64);
+    u64::set(cpu, o.r1(), (sum >> 64) as u64);
     Ok(())
 }
 
 fn multiply_add_low<S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let sum = unnormalized_sum::<S>(cpu, o)?;
-    Long::set(cpu, o.r1(), sum as u64);
+    u64::set(cpu, o.r1(), sum as u64);
     Ok(())
 }

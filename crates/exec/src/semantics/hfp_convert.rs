@@ -5,6 +5,7 @@ use softsie_cpu::{Cpu, Exit, Scalar};
 use softsie_hfp::{self as arithmetic, Extended, Long, Method, Short};
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::semantics::fp_support::available;
 use crate::semantics::hfp::{Operand, Register, Second, Storage, complete, complete_with_cc};
@@ -55,22 +56,22 @@ fn load_rounded<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(
 
 fn load_lengthened<F: Operand, S: Second>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = S::fetch::<F, Extended>(cpu, o)?;
-    Extended::set(cpu, o.r1(), arithmetic::lengthen_to_extended::<F>(b));
+    u128::set(cpu, o.r1(), arithmetic::lengthen_to_extended::<F>(b));
     Ok(())
 }
 
 fn load_fp_integer<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let b = Register::fetch::<F, F>(cpu, o)?;
-    F::set(cpu, o.r1(), arithmetic::load_fp_integer::<F>(b));
+    F::Bits::set(cpu, o.r1(), arithmetic::load_fp_integer::<F>(b));
     Ok(())
 }
 
 fn from_fixed<F: Operand>(cpu: &mut Cpu, o: &Operands, value: i64) -> Result<(), Exit> {
     available(cpu, [o.r1()])?;
-    if !F::fits(o.r1()) {
+    if !F::Bits::fits(o.r1()) {
         return Err(Exit::SPECIFICATION);
     }
-    F::set(cpu, o.r1(), arithmetic::convert_from_fixed::<F>(value));
+    F::Bits::set(cpu, o.r1(), arithmetic::convert_from_fixed::<F>(value));
     Ok(())
 }
 
@@ -86,8 +87,8 @@ fn from_fixed_64<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn to_fixed<F: Operand, I: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     available(cpu, [o.r2()])?;
-    let method = Method::of(o.m3()).filter(|_| F::fits(o.r2())).ok_or(Exit::SPECIFICATION)?;
-    let (value, cc) = arithmetic::convert_to_fixed::<F>(F::get(cpu, o.r2()), method, I::BITS);
+    let method = Method::of(o.m3()).filter(|_| F::Bits::fits(o.r2())).ok_or(Exit::SPECIFICATION)?;
+    let (value, cc) = arithmetic::convert_to_fixed::<F>(F::Bits::get(cpu, o.r2()), method, I::BITS);
     cpu.set_gr(o.r1(), I::truncate(u128::from(value as u64)));
     cpu.cc = cc;
     Ok(())

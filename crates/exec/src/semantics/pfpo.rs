@@ -10,6 +10,7 @@ use softsie_dfp::{self as dfp, Binary, Class, Rounding};
 use softsie_hfp as hfp;
 use softsie_isa::Operands;
 
+use crate::fp_datum::FpDatum;
 use crate::machine::Machine;
 use crate::semantics::data_exception;
 use crate::semantics::fp_control::DXC_BFP_INSTRUCTION;
@@ -156,13 +157,13 @@ fn perform(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
 }
 
 fn from_hfp<F: hfp_operand::Operand>(cpu: &mut Cpu, function: &Function) -> Result<(), Exit> {
-    let (negative, integer, exponent) = hfp::parts::<F>(F::get(cpu, SOURCE));
+    let (negative, integer, exponent) = hfp::parts::<F>(F::Bits::get(cpu, SOURCE));
     let source = Binary::new(negative, integer, exponent).map_or(Source::Zero, Source::Number);
     convert(cpu, function, negative, &source)
 }
 
 fn from_bfp<F: bfp_operand::Operand>(cpu: &mut Cpu, function: &Function) -> Result<(), Exit> {
-    let parts = bfp::parts::<F>(F::get(cpu, SOURCE));
+    let parts = bfp::parts::<F>(F::Bits::get(cpu, SOURCE));
     let source = match parts.class {
         bfp::Class::Zero => Source::Zero,
         bfp::Class::Infinity => Source::Infinity,
@@ -174,7 +175,7 @@ fn from_bfp<F: bfp_operand::Operand>(cpu: &mut Cpu, function: &Function) -> Resu
 }
 
 fn from_dfp<F: dfp_operand::Operand>(cpu: &mut Cpu, function: &Function) -> Result<(), Exit> {
-    let bits = F::get(cpu, SOURCE);
+    let bits = F::Bits::get(cpu, SOURCE);
     let digits = dfp::digits::<F>(bits);
     let source = match digits.class {
         Class::Finite => dfp::to_binary::<F>(bits).map_or(Source::Zero, Source::Number),
@@ -269,7 +270,7 @@ fn to_bfp<F: bfp_operand::Operand>(
             (outcome.value, End { flags: outcome.flags.byte(), trap, omega })
         }
     };
-    end.complete(cpu, function, |cpu| F::set(cpu, TARGET, value))
+    end.complete(cpu, function, |cpu| F::Bits::set(cpu, TARGET, value))
 }
 
 fn to_dfp<F: dfp_operand::Operand>(
@@ -298,7 +299,7 @@ fn to_dfp<F: dfp_operand::Operand>(
             (outcome.value, End { flags: outcome.flags, trap: outcome.trap, omega })
         }
     };
-    end.complete(cpu, function, |cpu| F::set(cpu, TARGET, value))
+    end.complete(cpu, function, |cpu| F::Bits::set(cpu, TARGET, value))
 }
 
 /// HFP has no infinities and no NaNs: they are invalid operations, whose result is the number of largest magnitude.
@@ -315,7 +316,7 @@ fn to_hfp<F: hfp_operand::Operand>(
         Source::Nan { .. } => (hfp::largest::<F>(false), End::invalid(fpc)),
         Source::Number(binary) => hfp_number::<F>(fpc, function, binary),
     };
-    end.complete(cpu, function, |cpu| F::set(cpu, TARGET, value))
+    end.complete(cpu, function, |cpu| F::Bits::set(cpu, TARGET, value))
 }
 
 fn hfp_number<F: hfp_operand::Operand>(fpc: u32, function: &Function, binary: &Binary) -> (F::Bits, End) {
