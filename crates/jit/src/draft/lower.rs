@@ -215,18 +215,13 @@ impl Draft<'_> {
             if narrow {
                 return None;
             }
-            if self.state.register_of(amount) != Some(RCX) {
+            if self.state.register_of(amount) == Some(RCX) {
+                self.lock(RCX);
+            } else {
                 self.claim(RCX)?;
-                let to = self.copy(a)?;
                 self.fetch(amount, RCX)?;
-                self.a.shift_by_cl(shift, bytes, to);
-                self.consume_all(&[a, amount]);
-                self.define(result, to);
-                return Some(());
             }
-            self.lock(RCX);
-            let to = self.fresh()?;
-            self.fetch(a, to)?;
+            let to = self.copy(a)?;
             self.a.shift_by_cl(shift, bytes, to);
             self.consume_all(&[a, amount]);
             self.define(result, to);
