@@ -59,6 +59,32 @@ pub fn convert_from_fixed<F: Format>(a: i64) -> F::Bits {
     Outcome::of::<F>(&number, Masks::default()).value
 }
 
+/// An integer as a normalized number; when it has too many digits, truncated, or rounded by adding a one to the bit to the
+/// right. Zero is positive.
+pub fn from_integer<F: Format>(negative: bool, magnitude: u128, round: bool) -> F::Bits {
+    /// Digits of 128 bits.
+    const DIGITS: u32 = 32;
+    if magnitude == 0 {
+        return true_zero::<F>(false);
+    }
+    let zeros = magnitude.leading_zeros() / 4;
+    let normalized = magnitude << (4 * zeros);
+    let dropped = 4 * (DIGITS - F::DIGITS);
+    let rounding = u128::from(round) & normalized >> (dropped - 1);
+    let fraction = (normalized >> dropped) + rounding;
+    let characteristic = 64 + (DIGITS - zeros) as i32;
+    if fraction > ones(F::DIGITS) {
+        return Number { negative, characteristic: characteristic + 1, fraction: fraction >> 4 }.bits::<F>();
+    }
+    Number { negative, characteristic, fraction }.bits::<F>()
+}
+
+/// A number as sign, integer and power of 16.
+pub fn scaled_integer<F: Format>(a: F::Bits) -> (bool, u128, i32) {
+    let a = Number::of::<F>(a);
+    (a.negative, a.fraction, a.characteristic - 64 - F::DIGITS as i32)
+}
+
 /// How CONVERT TO FIXED rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

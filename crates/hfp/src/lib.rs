@@ -19,8 +19,8 @@ mod unnormalized;
 
 pub use add::{add, compare, halve, subtract};
 pub use convert::{
-    Method, Rounded, convert_from_fixed, convert_to_fixed, largest, lengthen_to_extended, load_fp_integer,
-    load_rounded, parts, with_sign, zero,
+    Method, Rounded, convert_from_fixed, convert_to_fixed, from_integer, largest, lengthen_to_extended,
+    load_fp_integer, load_rounded, parts, scaled_integer, with_sign, zero,
 };
 pub use format::{Extended, Format, Long, Short};
 pub use multiply::{divide, multiply, multiply_add};

@@ -5,7 +5,7 @@ use softsie_cpu::{Cpu, Exit, ProgramCode};
 use softsie_isa::Operands;
 
 use super::data_exception;
-use super::pack::check_packed;
+use super::packed::Decimal;
 use crate::operand::d2x2b2;
 
 semantics! {
@@ -21,33 +21,19 @@ semantics! {
 }
 
 /// The value of a packed number.
-fn value(cpu: &mut Cpu, packed: &[u8]) -> Result<i128, Exit> {
-    if check_packed(packed) != (false, false) {
-        return Err(data_exception(cpu, 0));
-    }
-    let digits = packed.iter().flat_map(|b| [b >> 4, b & 15]).take(2 * packed.len() - 1);
-    let magnitude = digits.fold(0, |v, d| v * 10 + i128::from(d));
-    let negative = packed.last().is_some_and(|b| matches!(b & 15, 0xB | 0xD));
-    Ok(if negative { -magnitude } else { magnitude })
+fn value(cpu: &mut Cpu, packed: u128) -> Result<i128, Exit> {
+    Decimal::unpack(packed).map(Decimal::value).ok_or_else(|| data_exception(cpu, 0))
 }
 
-/// A packed number of 15 or 31 digits, as an integer whose rightmost half byte is the sign.
+/// A packed number of 15 or 31 digits.
 fn packed(value: i64) -> u128 {
-    let mut magnitude = value.unsigned_abs();
-    let mut packed = if value < 0 { 0xD } else { 0xC };
-    let mut shift = 4;
-    while magnitude != 0 {
-        packed |= u128::from(magnitude % 10) << shift;
-        magnitude /= 10;
-        shift += 4;
-    }
-    packed
+    Decimal::of(value.into()).pack()
 }
 
 fn convert_to_binary_32(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d2x2b2(cpu, o);
-    let bytes = cpu.load::<u64>(ea.address, ea.ar)?.to_be_bytes();
-    let value = value(cpu, &bytes)?;
+    let packed = cpu.load::<u64>(ea.address, ea.ar)?;
+    let value = value(cpu, packed.into())?;
     // The rightmost bits are placed even when there are more.
     let r1 = &mut cpu.gr[usize::from(o.r1())];
     *r1 = *r1 & !0xFFFF_FFFF | u64::from(value as u32);
@@ -59,8 +45,8 @@ fn convert_to_binary_32(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn convert_to_binary_64(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d2x2b2(cpu, o);
-    let bytes = cpu.load::<u128>(ea.address, ea.ar)?.to_be_bytes();
-    let value = value(cpu, &bytes)?;
+    let packed = cpu.load::<u128>(ea.address, ea.ar)?;
+    let value = value(cpu, packed)?;
     let Ok(value) = i64::try_from(value) else {
         return Err(Exit::Program(ProgramCode::FIXED_POINT_DIVIDE));
     };

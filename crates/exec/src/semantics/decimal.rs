@@ -5,7 +5,7 @@ use softsie_cpu::{Access, AddressSpace, Cpu, Exit, ProgramCode};
 use softsie_isa::Operands;
 
 use super::data_exception;
-use super::pack::check_packed;
+use super::packed::{Decimal, power};
 use crate::operand::{Ea, d1b1, d2b2};
 
 semantics! {
@@ -23,23 +23,6 @@ semantics! {
     }
 }
 
-/// A decimal number; zero has a sign, too.
-#[derive(Clone, Copy)]
-struct Decimal {
-    magnitude: u128,
-    negative: bool,
-}
-
-impl Decimal {
-    fn value(self) -> i128 {
-        if self.negative { -(self.magnitude as i128) } else { self.magnitude as i128 }
-    }
-
-    fn of(value: i128) -> Decimal {
-        Decimal { magnitude: value.unsigned_abs(), negative: value < 0 }
-    }
-}
-
 /// The bytes of an operand of `code` + 1 bytes, at the right end of 16.
 fn fetch(cpu: &mut Cpu, ea: Ea<u64>, code: u8) -> Result<[u8; 16], Exit> {
     let mut bytes = [0; 16];
@@ -49,12 +32,7 @@ fn fetch(cpu: &mut Cpu, ea: Ea<u64>, code: u8) -> Result<[u8; 16], Exit> {
 
 /// The number that 16 bytes are; data exception when they are none.
 fn number(cpu: &mut Cpu, bytes: &[u8; 16]) -> Result<Decimal, Exit> {
-    if check_packed(bytes) != (false, false) {
-        return Err(data_exception(cpu, 0));
-    }
-    let packed = u128::from_be_bytes(*bytes);
-    let magnitude = (1..32).rev().fold(0, |m, digit| m * 10 + (packed >> (4 * digit) & 15));
-    Ok(Decimal { magnitude, negative: matches!(packed & 15, 0xB | 0xD) })
+    Decimal::unpack(u128::from_be_bytes(*bytes)).ok_or_else(|| data_exception(cpu, 0))
 }
 
 fn digits_of(code: u8) -> u32 {
@@ -63,19 +41,13 @@ fn digits_of(code: u8) -> u32 {
 
 /// Stores a number into `code` + 1 bytes; digits on the left that have no room are dropped.
 fn store(cpu: &mut Cpu, ea: Ea<u64>, code: u8, d: Decimal) -> Result<(), Exit> {
-    let mut packed = if d.negative { 0xD } else { 0xC };
-    let mut rest = d.magnitude;
-    for digit in 1..32 {
-        packed |= (rest % 10) << (4 * digit);
-        rest /= 10;
-    }
-    let bytes: [u8; 16] = packed.to_be_bytes();
+    let bytes = d.pack().to_be_bytes();
     cpu.write_bytes(AddressSpace::Logical(ea.ar), ea.address, &bytes[15 - usize::from(code & 15)..])
 }
 
 /// Stores a result and sets the CC; overflow when it has too many digits, or `overflow`.
 fn finish(cpu: &mut Cpu, ea: Ea<u64>, code: u8, d: Decimal, overflow: bool) -> Result<(), Exit> {
-    let limit = 10u128.pow(digits_of(code));
+    let limit = power(digits_of(code));
     let overflow = overflow || d.magnitude >= limit;
     // Zero is positive, unless it is what overflow has left.
     let negative = d.negative && (d.magnitude != 0 || overflow);
@@ -139,7 +111,7 @@ fn multiply(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (a, b) = (number(cpu, &a)?, number(cpu, &b)?);
     // The multiplicand must have as many bytes of zeros on the left as the multiplier has bytes.
     let digits = digits_of(o.l1()) - 2 * (u32::from(o.l2()) + 1);
-    if a.magnitude >= 10u128.pow(digits) {
+    if a.magnitude >= power(digits) {
         return Err(data_exception(cpu, 0));
     }
     let product = Decimal { magnitude: a.magnitude * b.magnitude, negative: a.negative != b.negative };
@@ -152,7 +124,7 @@ fn divide(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (a, b) = (number(cpu, &a)?, number(cpu, &b)?);
     // Quotient and remainder stand side by side in the first operand.
     let quotient_code = o.l1() - o.l2() - 1;
-    let limit = 10u128.pow(digits_of(quotient_code));
+    let limit = power(digits_of(quotient_code));
     let Some(quotient) = a.magnitude.checked_div(b.magnitude).filter(|q| *q < limit) else {
         return Err(Exit::Program(ProgramCode::DECIMAL_DIVIDE));
     };
@@ -175,12 +147,12 @@ fn shift_and_round(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     }
     if amount < 32 {
         let room = digits_of(o.l1()).saturating_sub(amount);
-        let limit = 10u128.pow(room);
+        let limit = power(room);
         let kept = a.magnitude % limit;
-        let shifted = if kept == 0 { 0 } else { kept * 10u128.pow(amount) };
+        let shifted = if kept == 0 { 0 } else { kept * power(amount) };
         return finish(cpu, first, o.l1(), Decimal { magnitude: shifted, ..a }, a.magnitude >= limit);
     }
-    let magnitude = (a.magnitude / 10u128.pow(63 - amount) + rounding) / 10;
+    let magnitude = (a.magnitude / power(63 - amount) + rounding) / 10;
     finish(cpu, first, o.l1(), Decimal { magnitude, ..a }, false)
 }
 

@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::operand::d2b2;
 use crate::semantics::data_exception;
 use crate::semantics::dfp::{Operand, require};
+use crate::semantics::packed::minus;
 
 semantics! {
     simple {}
@@ -36,15 +37,6 @@ const FORCE_PLUS: u8 = 1;
 
 /// Data-exception code of invalid decimal digits and signs.
 const DXC_DECIMAL_OPERAND: u8 = 0;
-
-/// Whether a sign code is minus; `None` for what is no sign.
-fn minus(code: u8) -> Option<bool> {
-    match code {
-        0xB | 0xD => Some(true),
-        0xA | 0xC | 0xE | 0xF => Some(false),
-        _ => None,
-    }
-}
 
 fn sign_code(negative: bool, plus_f: bool) -> u8 {
     match (negative, plus_f) {

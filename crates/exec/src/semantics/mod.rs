@@ -78,6 +78,7 @@ mod cpacf;
 pub(crate) mod interlocked;
 pub mod lanes;
 mod operation;
+mod packed;
 mod register_pair;
 mod space_switch;
 pub(crate) mod trace_entries;
@@ -157,6 +158,8 @@ files! {
     trap_program,
     unicode,
     vector_compare,
+    vector_decimal,
+    vector_decimal_hfp,
     vector_fp,
     vector_fp_convert,
     vector_integer,
@@ -165,6 +168,7 @@ files! {
     vector_permute,
     vector_shift,
     vector_string,
+    vector_zoned,
 }
 
 /// Whether an instruction has semantics.
