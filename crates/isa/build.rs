@@ -143,11 +143,39 @@ fn main() {
     )
     .unwrap();
 
-    // Facilities.
+    // Facilities, function codes, models.
     out.push_str("/// All facilities that have a name, by bit.\npub static FACILITIES: &[Facility] = &[\n");
     for f in read("facilities") {
-        let level = if f[1] == "-" { "None".to_owned() } else { format!("Some(Level::{})", f[1].to_uppercase()) };
-        writeln!(out, "    Facility {{ bit: {}, level: {level}, name: {:?} }},", f[0], f[2..].join(" ")).unwrap();
+        let since = if f[1] == "-" { "None".to_owned() } else { format!("Some({})", since(&f[1])) };
+        let needs = if f[3] == "-" { "" } else { &f[3] };
+        let (bit, feature, name) = (&f[0], &f[2], f[4..].join(" "));
+        writeln!(
+            out,
+            "    Facility {{ bit: {bit}, since: {since}, feature: {feature:?}, needs: &[{needs}], name: {name:?} }},"
+        )
+        .unwrap();
+    }
+    out.push_str("];\n/// All function codes, by instruction.\npub static FUNCTIONS: &[Function] = &[\n");
+    for f in read("functions") {
+        let (op, code, since) = (f[0].to_uppercase(), &f[1], since(&f[2]));
+        writeln!(
+            out,
+            "    Function {{ op: Op::{op}, code: {code}, since: {since}, group: {:?}, feature: {:?} }},",
+            f[3], f[4]
+        )
+        .unwrap();
+    }
+    out.push_str("];\n/// Features of the CPU that are no facilities.\npub static FEATURES: &[Feature] = &[\n");
+    for f in read("features") {
+        let (number, since, name) = (&f[0], since(&f[1]), f[3..].join(" "));
+        writeln!(out, "    Feature {{ number: {number}, since: {since}, feature: {:?}, name: {name:?} }},", f[2])
+            .unwrap();
+    }
+    out.push_str("];\n/// The CPU models, oldest first.\npub static MODELS: &[CpuModel] = &[\n");
+    for m in read("models") {
+        let (since, kind, clock) = (since(&m[0]), &m[1], &m[2]);
+        writeln!(out, "    CpuModel {{ since: {since}, kind: 0x{kind}, megahertz: {clock}, names: &{:?} }},", &m[3..])
+            .unwrap();
     }
     out.push_str("];\n");
 
@@ -198,6 +226,12 @@ fn main() {
     let dir = env::var("OUT_DIR").expect("OUT_DIR");
     fs::write(Path::new(&dir).join("table.rs"), out).expect("write table.rs");
     println!("cargo::rerun-if-changed=build.rs");
+}
+
+/// `z9` or `z9.2` as a `Since` expression.
+fn since(text: &str) -> String {
+    let (level, state) = text.split_once('.').unwrap_or((text, "1"));
+    format!("Since {{ level: Level::{}, state: {state} }}", level.to_uppercase())
 }
 
 /// One line of `extended.tbl` as an `Extended` expression.

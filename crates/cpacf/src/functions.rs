@@ -12,9 +12,30 @@ const fn mask(codes: &[u8]) -> u128 {
     mask
 }
 
+/// The instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // the names say it
+pub enum Instruction {
+    Km,
+    Kmc,
+    Kmf,
+    Kmo,
+    Kmctr,
+    Kmac,
+    Kma,
+    Kimd,
+    Klmd,
+    Pcc,
+    Prno,
+    Pckmo,
+    Kdsa,
+}
+
 /// The functions of an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Functions {
+    /// The instruction.
+    pub instruction: Instruction,
     /// Those that need no wrapping key, the query function among them.
     clear: u128,
     /// Those that take or make keys encrypted under the DEA wrapping key.
@@ -24,8 +45,13 @@ pub struct Functions {
 }
 
 impl Functions {
-    const fn new(clear: &[u8], dea: &[u8], aes: &[u8]) -> Functions {
-        Functions { clear: mask(clear) | 1 << 127, dea: mask(dea), aes: mask(aes) }
+    const fn new(instruction: Instruction, clear: &[u8], dea: &[u8], aes: &[u8]) -> Functions {
+        Functions { instruction, clear: mask(clear) | 1 << 127, dea: mask(dea), aes: mask(aes) }
+    }
+
+    /// The functions of an instruction that has the same ones.
+    const fn of(self, instruction: Instruction) -> Functions {
+        Functions { instruction, ..self }
     }
 
     /// The mask of what a CPU has, by the wrapping keys that there are.
@@ -35,28 +61,38 @@ impl Functions {
 }
 
 /// KM.
-pub const KM: Functions = Functions::new(&[1, 2, 3, 18, 19, 20, 50, 52], &[9, 10, 11], &[26, 27, 28, 58, 60]);
+pub const KM: Functions =
+    Functions::new(Instruction::Km, &[1, 2, 3, 18, 19, 20, 50, 52], &[9, 10, 11], &[26, 27, 28, 58, 60]);
 /// KMC.
-pub const KMC: Functions = Functions::new(&[1, 2, 3, 18, 19, 20, 67], &[9, 10, 11], &[26, 27, 28]);
-/// KMF, KMO and KMCTR.
-pub const KMF: Functions = Functions::new(&[1, 2, 3, 18, 19, 20], &[9, 10, 11], &[26, 27, 28]);
+pub const KMC: Functions = Functions::new(Instruction::Kmc, &[1, 2, 3, 18, 19, 20, 67], &[9, 10, 11], &[26, 27, 28]);
+/// KMF.
+pub const KMF: Functions = Functions::new(Instruction::Kmf, &[1, 2, 3, 18, 19, 20], &[9, 10, 11], &[26, 27, 28]);
+/// KMO.
+pub const KMO: Functions = KMF.of(Instruction::Kmo);
+/// KMCTR.
+pub const KMCTR: Functions = KMF.of(Instruction::Kmctr);
 /// KMAC.
-pub const KMAC: Functions = KMF;
+pub const KMAC: Functions = KMF.of(Instruction::Kmac);
 /// KMA.
-pub const KMA: Functions = Functions::new(&[18, 19, 20], &[], &[26, 27, 28]);
+pub const KMA: Functions = Functions::new(Instruction::Kma, &[18, 19, 20], &[], &[26, 27, 28]);
 /// KIMD.
-pub const KIMD: Functions = Functions::new(&[1, 2, 3, 32, 33, 34, 35, 36, 37, 65], &[], &[]);
+pub const KIMD: Functions = Functions::new(Instruction::Kimd, &[1, 2, 3, 32, 33, 34, 35, 36, 37, 65], &[], &[]);
 /// KLMD.
-pub const KLMD: Functions = Functions::new(&[1, 2, 3, 32, 33, 34, 35, 36, 37], &[], &[]);
+pub const KLMD: Functions = Functions::new(Instruction::Klmd, &[1, 2, 3, 32, 33, 34, 35, 36, 37], &[], &[]);
 /// PCC.
-pub const PCC: Functions =
-    Functions::new(&[1, 2, 3, 18, 19, 20, 50, 52, 64, 65, 66, 72, 73, 80, 81], &[9, 10, 11], &[26, 27, 28, 58, 60]);
+pub const PCC: Functions = Functions::new(
+    Instruction::Pcc,
+    &[1, 2, 3, 18, 19, 20, 50, 52, 64, 65, 66, 72, 73, 80, 81],
+    &[9, 10, 11],
+    &[26, 27, 28, 58, 60],
+);
 /// PRNO.
-pub const PRNO: Functions = Functions::new(&[3, 112, 114], &[], &[]);
+pub const PRNO: Functions = Functions::new(Instruction::Prno, &[3, 112, 114], &[], &[]);
 /// PCKMO.
-pub const PCKMO: Functions = Functions::new(&[], &[1, 2, 3], &[18, 19, 20, 32, 33, 34, 40, 41]);
+pub const PCKMO: Functions = Functions::new(Instruction::Pckmo, &[], &[1, 2, 3], &[18, 19, 20, 32, 33, 34, 40, 41]);
 /// KDSA.
-pub const KDSA: Functions = Functions::new(&[1, 2, 3, 9, 10, 11, 32, 36, 40, 44], &[], &[17, 18, 19, 48, 52]);
+pub const KDSA: Functions =
+    Functions::new(Instruction::Kdsa, &[1, 2, 3, 9, 10, 11, 32, 36, 40, 44], &[], &[17, 18, 19, 48, 52]);
 
 #[cfg(test)]
 mod tests {

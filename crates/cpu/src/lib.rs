@@ -40,7 +40,7 @@ pub use exit::{Exit, ProgramCode};
 pub use interruption::ProgramData;
 pub use linkage_stack::{StackedState, StateKind};
 pub use lowcore::Lowcore;
-pub use model::{FacilityList, Model, WrappingKeys};
+pub use model::{FacilityList, FunctionMasks, Model, WrappingKeys};
 pub use per::Per;
 pub use psw::{AddressSpaceControl, Psw, PswMask};
 pub use scalar::Scalar;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use softsie_isa::{FUNCTION_OPS, Op, function_index};
 
 /// A facility list as STFLE stores it: facility 0 is the leftmost bit of the first byte.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +44,43 @@ impl FacilityList {
     }
 }
 
+/// Which function codes the model lets the instructions have that have function codes. What the CPU does not implement is not
+/// installed either way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FunctionMasks([[u8; 32]; FUNCTION_OPS.len()]);
+
+impl Default for FunctionMasks {
+    fn default() -> Self {
+        FunctionMasks([[0xFF; 32]; FUNCTION_OPS.len()])
+    }
+}
+
+impl FunctionMasks {
+    /// The mask of an instruction's function codes, code 0 leftmost, as its query function has them.
+    pub fn of(&self, op: Op) -> [u8; 32] {
+        function_index(op).map_or([0xFF; 32], |n| self.0[n])
+    }
+
+    /// The same for codes below 128.
+    pub fn short(&self, op: Op) -> u128 {
+        let mut left = [0; 16];
+        left.copy_from_slice(&self.of(op)[..16]);
+        u128::from_be_bytes(left)
+    }
+
+    /// Whether the model lets an instruction have a function code.
+    pub fn has(&self, op: Op, code: u8) -> bool {
+        self.of(op)[usize::from(code / 8)] & 0x80 >> (code % 8) != 0
+    }
+
+    /// Sets the codes of an instruction; those beyond the end of `mask` are not there.
+    pub fn set(&mut self, op: Op, mask: &[u8]) {
+        if let Some(n) = function_index(op) {
+            self.0[n] = std::array::from_fn(|byte| mask.get(byte).copied().unwrap_or_default());
+        }
+    }
+}
+
 /// A CPU model as the instruction semantics see it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Model {
@@ -50,6 +88,8 @@ pub struct Model {
     pub facilities: FacilityList,
     /// Facilities that the list does not announce and whose instructions are executed nevertheless.
     pub unannounced: FacilityList,
+    /// Function codes that instructions may have.
+    pub functions: FunctionMasks,
     /// What STIDP stores, without the CPU address.
     pub cpu_id: u64,
     /// The keys that encrypt cryptographic keys.
@@ -112,5 +152,19 @@ impl Model {
     /// Whether the CPU executes an instruction: it has every facility that the instruction needs.
     pub fn has_instruction(&self, op: softsie_isa::Op) -> bool {
         op.row().facilities.iter().all(|f| self.facilities.has(*f) || self.unannounced.has(*f))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn function_codes_are_bits_from_the_left() {
+        let mut masks = FunctionMasks::default();
+        assert!(masks.has(Op::KM, 127) && masks.has(Op::SORTL, 192));
+        masks.set(Op::KM, &[0xF0; 16]);
+        assert!(masks.has(Op::KM, 3) && !masks.has(Op::KM, 20) && masks.has(Op::KMC, 20));
+        assert_eq!(masks.short(Op::KM) >> 120, 0xF0);
     }
 }

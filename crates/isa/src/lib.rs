@@ -7,6 +7,7 @@ mod decode;
 mod disasm;
 mod facility;
 mod fields;
+mod model;
 mod names;
 mod operands;
 mod table;
@@ -14,10 +15,11 @@ mod table;
 pub use asm::{AsmError, Assembly, assemble, assemble_with_symbols};
 pub use decode::{decode, instruction_length};
 pub use disasm::{Disassembly, disassemble, disassemble_bytes};
-pub use facility::{Facility, facility, facility_name};
+pub use facility::{Facility, facility, facility_by_feature, facility_name};
+pub use model::{CpuModel, FUNCTION_OPS, Feature, Function, Since, function_index, functions, model, model_of_type};
 pub use names::{Class, Level, UnknownName};
 pub use operands::{Operands, extract};
 pub use table::{
-    EXTENDED, Extended, FACILITIES, FORMATS, Field, FieldName, Fixed, FixedField, Format, FormatLayout, Op, Operand,
-    ROWS, Row, State,
+    EXTENDED, Extended, FACILITIES, FEATURES, FORMATS, FUNCTIONS, Field, FieldName, Fixed, FixedField, Format,
+    FormatLayout, MODELS, Op, Operand, ROWS, Row, State,
 };

@@ -2,6 +2,7 @@
 //! Source of the facts: Principles of Operation; the columns are described in `table/README.md`.
 
 use crate::facility::Facility;
+use crate::model::{CpuModel, Feature, Function, Since};
 use crate::names::{Class, Level};
 
 /// In which state a program may execute an instruction.

@@ -42,7 +42,7 @@ pub use capability::{Answer, CAPABILITIES, Capability};
 pub use client_memory::ClientMemory;
 pub use errno::{Errno, Result};
 pub use own_memory::OwnMemory;
-pub use softsie_cpu::Statistics as CpuStatistics;
+pub use softsie_cpu::{Model as CpuModel, Statistics as CpuStatistics};
 pub use softsie_sie::{
     EngineCounters, Listing, Style, TraceFilter, Tracer, Translated, Translation, address_of_symbol, dump_regions_at,
     enable_perf_map, take_dumps,

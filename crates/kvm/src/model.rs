@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use softsie_cpacf::{functions, random};
-use softsie_cpu::{FacilityList, Model, WrappingKeys};
+use softsie_cpu::{FacilityList, FunctionMasks, Model, WrappingKeys};
+use softsie_isa::{FACILITIES, Op};
 
 use crate::abi::{kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc};
 use crate::{Errno, Result};
 
-/// What STIDP stores: version 0xff (a guest), machine type 8561 (z15), in the format with a CPU identification.
-const HOST_CPU_ID: u64 = 0xff00_5157_8561_8000;
+/// What STIDP stores: version 0xff (a guest), machine type 3931 (z16), in the format with a CPU identification.
+const HOST_CPU_ID: u64 = 0xff00_5157_3931_8000;
 
 /// Facilities that a guest may be given, as far as the CPU has all their instructions and what they need. Those without
 /// instructions of their own are listed when what they promise holds here. It does not for 38, 47 and 54
@@ -19,32 +20,6 @@ const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34,
     35, 36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 75, 76, 77, 78, 80, 81, 129, 130, 131, 134,
     135, 138, 145, 146, 148, 150, 151, 152, 155,
-];
-
-/// Facilities that promise something about others: (facility, what it needs). Bits 37 and 44 are among them because part of
-/// their instructions are decimal.
-const NEEDS: &[(u16, &[u16])] = &[
-    (4, &[3]),
-    (19, &[18]),
-    (24, &[16]),
-    (30, &[22]),
-    (33, &[32]),
-    (37, &[42]),
-    (43, &[42]),
-    (44, &[42]),
-    (48, &[42]),
-    (57, &[17]),
-    (61, &[45]),
-    (76, &[17]),
-    (77, &[17]),
-    (78, &[8]),
-    (80, &[42]),
-    (134, &[129]),
-    (135, &[129]),
-    (146, &[76]),
-    (148, &[129, 135]),
-    (152, &[129, 134]),
-    (155, &[76, 77]),
 ];
 
 /// What the CPU can do: the candidates of which every part works.
@@ -59,18 +34,18 @@ fn announced(is_complete: impl Fn(u16) -> bool) -> FacilityList {
         list.set(*facility, is_complete(*facility));
     }
     // A facility that falls may be what another needs: repeat until nothing changes.
-    while let Some((facility, _)) =
-        NEEDS.iter().find(|(facility, needed)| list.has(*facility) && !needed.iter().all(|other| list.has(*other)))
+    while let Some(facility) = FACILITIES
+        .iter()
+        .find(|facility| list.has(facility.bit) && !facility.needs.iter().all(|other| list.has(*other)))
     {
-        list.set(*facility, false);
+        list.set(facility.bit, false);
     }
     list
 }
 
-/// Facilities that are not announced because something of them is missing, although most of their instructions work. Like
-/// a real machine, which does not stop a guest from executing what its facility list hides, the CPU executes these: code
-/// compiled for z196 uses the binary conversions of the floating-point extension without looking at the list.
-const EXECUTED_UNANNOUNCED: [u16; 1] = [37];
+/// The floating-point extension. Should the CPU lack something of it, it is not announced, but what there is of it executes:
+/// code compiled for z196 uses the binary conversions without looking at the facility list.
+const EXECUTED_UNANNOUNCED: u16 = 37;
 
 /// Facilities that KVM_CAP_S390_VECTOR_REGISTERS turns on, as far as the CPU has them.
 const VECTOR: [u16; 6] = [129, 134, 135, 148, 152, 192];
@@ -195,9 +170,12 @@ impl CpuModel {
 
     /// The model as the CPU takes it.
     pub(crate) fn cpu(&self) -> Arc<Model> {
+        let mut unannounced = FacilityList::default();
+        unannounced.set(EXECUTED_UNANNOUNCED, !self.host.has(EXECUTED_UNANNOUNCED));
         Arc::new(Model {
             facilities: self.facilities(),
-            unannounced: FacilityList::of(&EXECUTED_UNANNOUNCED),
+            unannounced,
+            functions: function_masks(&self.subfunctions),
             cpu_id: self.cpuid,
             wrapping_keys: if self.has(MSA_EXTENSION_3) { self.wrapping_keys.clone() } else { WrappingKeys::default() },
         })
@@ -260,6 +238,33 @@ impl CpuModel {
     }
 }
 
+/// The functions that a client lets the guest have.
+fn function_masks(chosen: &kvm_s390_vm_cpu_subfunc) -> FunctionMasks {
+    let mut masks = FunctionMasks::default();
+    for (op, mask) in [(Op::PLO, &chosen.plo), (Op::SORTL, &chosen.sortl), (Op::DFLTCC, &chosen.dfltcc)] {
+        masks.set(op, mask);
+    }
+    for (op, mask) in [
+        (Op::PTFF, &chosen.ptff),
+        (Op::KMAC, &chosen.kmac),
+        (Op::KMC, &chosen.kmc),
+        (Op::KM, &chosen.km),
+        (Op::KIMD, &chosen.kimd),
+        (Op::KLMD, &chosen.klmd),
+        (Op::PCKMO, &chosen.pckmo),
+        (Op::KMCTR, &chosen.kmctr),
+        (Op::KMF, &chosen.kmf),
+        (Op::KMO, &chosen.kmo),
+        (Op::PCC, &chosen.pcc),
+        (Op::PRNO, &chosen.ppno),
+        (Op::KMA, &chosen.kma),
+        (Op::KDSA, &chosen.kdsa),
+    ] {
+        masks.set(op, mask);
+    }
+    masks
+}
+
 /// Attribute MACHINE_SUBFUNC: the query results of the host.
 pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
     let mut out = kvm_s390_vm_cpu_subfunc::default();
@@ -273,9 +278,9 @@ pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
         (&mut out.kimd, functions::KIMD),
         (&mut out.klmd, functions::KLMD),
         (&mut out.pckmo, functions::PCKMO),
-        (&mut out.kmctr, functions::KMF),
+        (&mut out.kmctr, functions::KMCTR),
         (&mut out.kmf, functions::KMF),
-        (&mut out.kmo, functions::KMF),
+        (&mut out.kmo, functions::KMO),
         (&mut out.pcc, functions::PCC),
         (&mut out.ppno, functions::PRNO),
         (&mut out.kma, functions::KMA),
@@ -335,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_conversions_are_executed_whatever_is_announced() {
+    fn binary_conversions_are_executed_when_only_decimal_ones_are_missing() {
         let cpu = CpuModel::new(&FacilityList::of(&[0, 1, 2])).cpu();
         assert!(!cpu.facilities.has(37));
         assert!(cpu.has_instruction(softsie_isa::Op::CDLGBR) && cpu.has_instruction(softsie_isa::Op::CLFDBR));
@@ -352,6 +357,36 @@ mod tests {
         for facility in [0, 1, 2, 7, 8, 18, 20, 21, 23, 25, 27, 32, 33, 34, 35, 37, 41, 42, 43, 44, 45, 48, 49, 80] {
             assert!(host.has(facility), "facility {facility}");
         }
+    }
+
+    #[test]
+    fn every_candidate_is_a_facility_of_the_table() {
+        for facility in CANDIDATES {
+            assert!(softsie_isa::facility(*facility).is_some(), "{facility}");
+        }
+        assert!(CANDIDATES.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    #[test]
+    fn every_function_of_the_cpu_is_in_the_table() {
+        let masks = function_masks(&host_subfunctions());
+        for op in softsie_isa::FUNCTION_OPS.into_iter().filter(|op| *op != Op::PFCR) {
+            for code in 1..=255 {
+                if masks.has(op, code) {
+                    assert!(softsie_isa::functions(op).any(|f| f.code == code), "{} {code}", op.mnemonic());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn functions_that_the_client_takes_away_are_gone() {
+        let mut model = model();
+        let mut chosen = host_subfunctions();
+        chosen.kimd[4] = 0;
+        model.set_subfunctions(&chosen);
+        let masks = model.cpu().functions.clone();
+        assert!(masks.has(Op::KIMD, 3) && !masks.has(Op::KIMD, 32) && masks.has(Op::KLMD, 32));
     }
 
     #[test]

@@ -307,6 +307,11 @@ impl Vm {
         self.css_support.store(true, Ordering::Relaxed);
     }
 
+    /// The CPU model as a vCPU would have it. No part of the KVM interface.
+    pub fn cpu_model(&self) -> Arc<softsie_cpu::Model> {
+        self.model.read().cpu()
+    }
+
     pub(crate) fn has_facility(&self, facility: u16) -> bool {
         self.model.read().has(facility)
     }

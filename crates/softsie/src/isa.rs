@@ -1,21 +1,22 @@
-//! `softsie isa`: how many instructions there are by class and by facility, and with --coverage how many are implemented.
-//! Truth: the instruction table.
+//! `softsie isa`: how many instructions there are by class and by facility, and with --coverage how many are implemented; of a CPU model
+//! what its guests find: facility list, function codes, features. Truth: the tables of `isa`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::Args;
 use softsie_exec::semantics::is_implemented;
-use softsie_isa::{Level, ROWS, Row, facility_name};
+use softsie_isa::{FEATURES, Function, ROWS, Row, facility, facility_name, functions};
+use softsie_vmm::{ModelReport, model_report};
 
 #[derive(Args)]
 pub struct Arguments {
     /// Show how many of them are implemented
     #[arg(long)]
     coverage: bool,
-    /// Only the instructions of this machine generation and older ones
+    /// A CPU model as `softsie run --cpu` takes it: list what its guests find, and count its instructions
     #[arg(long, value_name = "MODEL")]
-    cpu: Option<Level>,
+    cpu: Option<String>,
 }
 
 /// Instructions and how many of them are implemented.
@@ -38,9 +39,56 @@ impl Count {
 
 /// Prints the counts.
 pub fn run(arguments: &Arguments) -> Result<u8, String> {
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| arguments.cpu.is_none_or(|newest| row.level <= newest)).collect();
+    let model = arguments.cpu.as_deref().map(model_report).transpose().map_err(|error| error.to_string())?;
+    let of_model = |row: &&Row| {
+        model
+            .as_ref()
+            .and_then(|report| report.model)
+            .is_none_or(|model| row.level <= model.since.level && model.has_instruction(row))
+    };
+    let rows: Vec<&Row> = ROWS.iter().filter(of_model).collect();
+    if let Some(model) = &model {
+        print!("{}", lists(model));
+    }
     print!("{}", report(&rows, arguments.coverage, implemented));
     Ok(0)
+}
+
+/// What a guest of the model finds.
+fn lists(model: &ModelReport) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    if let Some(found) = model.model {
+        let _ = writeln!(text, "{}: machine type {:04x}, {} MHz", found.name(), found.kind, found.megahertz);
+    }
+    let mut facilities = |title: &str, bits: &[u16]| {
+        if !bits.is_empty() {
+            let _ = writeln!(text, "\n{title}");
+        }
+        for facility in bits.iter().filter_map(|bit| facility(*bit)) {
+            let _ = writeln!(text, "{:5}  {:14} {}", facility.bit, facility.feature, facility.name);
+        }
+    };
+    facilities("facilities", &model.facilities);
+    facilities("facilities of such machines that are not announced", &model.missing);
+    let mut codes = |title: &str, list: &[(softsie_isa::Op, u8)]| {
+        if !list.is_empty() {
+            let _ = writeln!(text, "\n{title}");
+        }
+        for op in softsie_isa::FUNCTION_OPS {
+            let there = |f: &&Function| list.contains(&(op, f.code));
+            let names: Vec<&str> = functions(op).filter(there).map(|f| f.feature).collect();
+            if !names.is_empty() {
+                let _ = writeln!(text, "{:>7}  {}", op.mnemonic(), names.join(" "));
+            }
+        }
+    };
+    codes("functions", &model.functions);
+    codes("functions of such machines that are not there", &model.missing_functions);
+    let features = FEATURES.iter().filter(|feature| model.features.contains(&feature.number));
+    let features: Vec<&str> = features.map(|feature| feature.feature).collect();
+    let _ = writeln!(text, "\nother features: {}\n", features.join(" "));
+    text
 }
 
 fn report(rows: &[&Row], coverage: bool, implemented: impl Fn(&Row) -> bool) -> String {

@@ -30,7 +30,7 @@ pub struct Arguments {
     /// Number of CPUs the machine claims it could have [default: as --smp]
     #[arg(long, value_name = "N")]
     max_cpus: Option<u16>,
-    /// CPU model: max, z196, zEC12, z13, z14, z15 or z16
+    /// CPU model: max, z10 to z17, with features added or taken away, as in z14,gs=off [default: z16]
     #[arg(long, value_name = "MODEL")]
     cpu: Option<String>,
     /// Console to show and type into [default: what the command line's last console= names, else vt220]

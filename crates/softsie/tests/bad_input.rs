@@ -93,7 +93,7 @@ fn files_that_cannot_be_disassembled() {
     refused(&["disasm", &file("empty", b"")], &["empty"]);
     refused(&["disasm", &file("raw", b"\x07\xfe"), "--base", "xyz"], &["xyz"]);
     refused(&["disasm", &file("elf", b"\x7fELF\x02\x02")], &["truncated"]);
-    refused(&["isa", "--cpu", "z8"], &["z8", "z900"]);
+    refused(&["isa", "--cpu", "z8"], &["z8", "z10"]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod translate;
 
 pub use error::{Error, Result};
 pub use machine::{Ending, Identity};
+pub use model::{ModelReport, model_report};
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
 pub use softsie_kvm::{

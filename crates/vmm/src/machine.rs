@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use softsie_kvm::abi::{
-    KVM_CAP_S390_CSS_SUPPORT, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
-    KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MODEL, kvm_device_attr,
-    kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat, kvm_userspace_memory_region,
+    KVM_CAP_S390_CSS_SUPPORT, KVM_S390_INT_SERVICE, KVM_S390_RESTART, KVM_S390_VM_CPU_MODEL,
+    KVM_S390_VM_CPU_PROCESSOR_FEAT, kvm_device_attr, kvm_enable_cap, kvm_s390_interrupt, kvm_s390_vm_cpu_feat,
+    kvm_userspace_memory_region,
 };
 use softsie_kvm::{Errno, Translation};
 
@@ -116,13 +116,7 @@ impl Machine {
         let storage = Storage::new(parts.storage)?;
         parts.program.load(&storage)?;
         let vm = Vm::create(parts.translation, parts.via_ioctl).named("KVM_CREATE_VM")?;
-        for cap in [KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_VECTOR_REGISTERS, KVM_CAP_S390_USER_STSI] {
-            // A machine without one of these has fewer features; nothing here depends on them.
-            let _ = vm.enable_cap(&kvm_enable_cap { cap, ..Default::default() });
-        }
-        if let Some(model) = &parts.cpu_model {
-            crate::model::apply(&vm, model)?;
-        }
+        crate::model::apply(&vm, parts.cpu_model.as_deref().unwrap_or(crate::model::DEFAULT))?;
         // SAFETY: the mapping belongs to `storage`, which the machine drops after the VM and after its threads ended.
         unsafe { vm.set_user_memory_region(&storage.slot()) }.named("KVM_SET_USER_MEMORY_REGION")?;
         let mut cpus = Vec::new();
@@ -450,7 +444,7 @@ fn nesting_features(vm: &Vm) -> u64 {
     let attribute = kvm_device_attr {
         flags: 0,
         group: KVM_S390_VM_CPU_MODEL,
-        attr: KVM_S390_VM_CPU_MACHINE_FEAT,
+        attr: KVM_S390_VM_CPU_PROCESSOR_FEAT,
         addr: (&raw mut features).expose_provenance() as u64,
     };
     match vm.get_device_attr(&attribute) {

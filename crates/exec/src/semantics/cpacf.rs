@@ -3,9 +3,10 @@
 //! Source: Principles of Operation, chapter 7: CIPHER MESSAGE and the others, whose text repeats for each what is here once.
 
 use softsie_cpacf::Kind;
-use softsie_cpacf::functions::Functions;
+use softsie_cpacf::functions::{Functions, Instruction};
 use softsie_cpacf::wrapping::WrappingKey;
 use softsie_cpu::{Access, AddressSpace, Cpu, Exit};
+use softsie_isa::Op;
 
 use super::register_pair::{Pair, save_address};
 use super::translate::resume_later;
@@ -13,10 +14,30 @@ use super::translate::resume_later;
 /// Bit 56 of general register 0: decipher, or for other instructions something else.
 pub(super) const MODIFIER: u64 = 0x80;
 
-/// What a query function stores, and what can be asked for.
+/// The instruction that has the functions.
+pub(super) fn instruction(functions: Functions) -> Op {
+    match functions.instruction {
+        Instruction::Km => Op::KM,
+        Instruction::Kmc => Op::KMC,
+        Instruction::Kmf => Op::KMF,
+        Instruction::Kmo => Op::KMO,
+        Instruction::Kmctr => Op::KMCTR,
+        Instruction::Kmac => Op::KMAC,
+        Instruction::Kma => Op::KMA,
+        Instruction::Kimd => Op::KIMD,
+        Instruction::Klmd => Op::KLMD,
+        Instruction::Pcc => Op::PCC,
+        Instruction::Prno => Op::PRNO,
+        Instruction::Pckmo => Op::PCKMO,
+        Instruction::Kdsa => Op::KDSA,
+    }
+}
+
+/// What a query function stores, and what can be asked for. The query function itself is always there.
 fn installed(cpu: &Cpu, functions: Functions) -> u128 {
     let keys = &cpu.model.wrapping_keys;
-    functions.installed(keys.dea().is_some(), keys.aes().is_some())
+    let wanted = cpu.model.functions.short(instruction(functions)) | 1 << 127;
+    functions.installed(keys.dea().is_some(), keys.aes().is_some()) & wanted
 }
 
 /// The function code in general register 0, of an instruction with functions `functions`.

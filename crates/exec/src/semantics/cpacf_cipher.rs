@@ -200,9 +200,9 @@ fn with_cipher_feedback(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn with_output_feedback(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let request = Request::of(cpu, o, functions::KMF)?;
+    let request = Request::of(cpu, o, functions::KMO)?;
     if request.function == 0 {
-        return query(cpu, functions::KMF);
+        return query(cpu, functions::KMO);
     }
     let key = CipherKey::of(request.function)?;
     let size = key.kind.block();
@@ -220,9 +220,9 @@ fn with_output_feedback(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn with_counter(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     designates(o.r3())?;
-    let request = Request::of(cpu, o, functions::KMF)?;
+    let request = Request::of(cpu, o, functions::KMCTR)?;
     if request.function == 0 {
-        return query(cpu, functions::KMF);
+        return query(cpu, functions::KMCTR);
     }
     let key = CipherKey::of(request.function)?;
     let size = key.kind.block();

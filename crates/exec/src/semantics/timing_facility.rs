@@ -3,7 +3,7 @@
 //! not steered: the only steering episode began with the clock and has no rates.
 
 use softsie_cpu::{AddressSpace, Cpu, Exit, TodClock};
-use softsie_isa::Operands;
+use softsie_isa::{Op, Operands};
 
 use crate::machine::Machine;
 use crate::operand::in_register;
@@ -58,6 +58,11 @@ fn perform_timing_facility_function(cpu: &mut Cpu, _: &Operands) -> Result<(), E
     if function & 0x80 != 0 {
         return Err(Exit::SPECIFICATION);
     }
+    // The query itself is always there.
+    if function != QUERY_AVAILABLE_FUNCTIONS && !cpu.model.functions.has(Op::PTFF, function) {
+        cpu.cc = 3;
+        return Ok(());
+    }
     if function >= CONTROL {
         cpu.require_supervisor()?;
         return Err(Exit::Intercept);
@@ -66,7 +71,11 @@ fn perform_timing_facility_function(cpu: &mut Cpu, _: &Operands) -> Result<(), E
     // The physical clock, the machine's offset from it, the guest's, the guest's difference from the machine.
     let offsets = [physical, 0, cpu.epoch, cpu.epoch, cpu.user_epoch];
     match function {
-        QUERY_AVAILABLE_FUNCTIONS => answer(cpu, &TIMING_FUNCTIONS),
+        QUERY_AVAILABLE_FUNCTIONS => {
+            let all = u128::from_be_bytes(TIMING_FUNCTIONS);
+            let there = all & (cpu.model.functions.short(Op::PTFF) | 1 << 127);
+            answer(cpu, &there.to_be_bytes())
+        }
         QUERY_TOD_OFFSET => answer(cpu, doublewords(&offsets[..4]).as_slice()),
         QUERY_TOD_OFFSET_USER => answer(cpu, doublewords(&offsets).as_slice()),
         // Old and new episode: start time, base offset, two rates of a word each.
