@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use memmap2::MmapMut;
 use parking_lot::Mutex;
-use softsie_kvm::abi::{CALLS, Call, Descriptor, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2};
+use softsie_kvm::abi::{
+    CALLS, Call, Descriptor, KVM_S390_UCAS_MAP, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2,
+};
 use softsie_kvm::device::Flic;
 use softsie_kvm::ioctl::{self, Outcome};
 use softsie_kvm::{Errno, OwnMemory, System, Vcpu, Vm};
@@ -172,7 +174,9 @@ impl Client {
             Descriptor::Vcpu => {
                 let Some(vcpu) = nth(&self.vcpus, index) else { return };
                 *self.running.running.lock() = Some(vcpu.clone());
-                let outcome = ioctl::vcpu(&vcpu, request, argument, &OwnMemory);
+                let argument = if request == KVM_S390_UCAS_MAP { self.bound_mapping(argument) } else { argument };
+                // SAFETY: mappings are of memory that is unmapped after the vCPUs are gone.
+                let outcome = unsafe { ioctl::vcpu(&vcpu, request, argument, &OwnMemory) };
                 *self.running.running.lock() = None;
                 self.keep(outcome);
             }
@@ -212,6 +216,25 @@ impl Client {
         let host = self.guest.as_ptr().expose_provenance() as u64;
         put(SLOT_SIZE, &|size| if size <= half { size } else { (size % half) & !0xf_ffff });
         put(SLOT_HOST, &|address| host + address % half);
+    }
+
+    /// Makes a mapping one of our memory; an argument that is elsewhere becomes one that nobody can read.
+    fn bound_mapping(&mut self, argument: u64) -> u64 {
+        const SEGMENT: u64 = 1 << 20;
+        let arena = self.arena.as_ptr().expose_provenance() as u64;
+        let at = usize::try_from(argument.wrapping_sub(arena)).unwrap_or(usize::MAX);
+        let Some(mapping) = at.checked_add(24).and_then(|end| self.arena.get_mut(at..end)) else { return 8 };
+        let host = (self.guest.as_ptr().expose_provenance() as u64).next_multiple_of(SEGMENT);
+        mapping[..8].copy_from_slice(&host.to_ne_bytes());
+        // Most of what is asked for is no address of a segment.
+        let mut round = |at: usize, bound: u64| {
+            let place = &mut mapping[at..at + 8];
+            let value = (u64::from_ne_bytes(place.try_into().unwrap_or_default()) % (8 * bound)) & !(SEGMENT - 1);
+            place.copy_from_slice(&value.min(bound).to_ne_bytes());
+        };
+        round(8, 1 << 32);
+        round(16, 2 * SEGMENT);
+        argument
     }
 
     /// What goes with a call: an address with something there, a bad address, or a value.

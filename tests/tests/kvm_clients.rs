@@ -89,6 +89,29 @@ fn what_the_library_promises() {
     assert!(text.ends_with("all promises kept\n"), "{text}");
 }
 
+/// The tests of all calls, which `cargo test -p softsie-kvm ioctls` runs in process, by the library's door.
+#[test]
+fn every_call_through_the_library() {
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(repository()).args(["test", "--package", "softsie-kvm", "--lib", "--no-run"]);
+    let output = build.args(["--message-format", "json"]).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", said(&output));
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages.lines().filter(|line| line.contains("\"test\":true")).find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        rest.split_once('"').map(|(path, _)| path)
+    });
+    let program = executable.expect("cargo says where the tests are");
+    let mut command = Command::new(softsie());
+    command.args(["kvm", "--"]).arg(program).arg("tests::ioctls").env("SOFTSIE_DOOR", "/dev/kvm");
+    let output = command.output().expect("softsie runs");
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    let line = text.lines().find(|line| line.starts_with("test result: ok. ")).unwrap_or_else(|| panic!("{text}"));
+    let passed = line.split(' ').nth(3).and_then(|number| number.parse::<u32>().ok());
+    assert!(passed >= Some(55), "{line}");
+}
+
 #[test]
 fn check_says_what_a_client_finds() {
     let output = Command::new(softsie()).args(["kvm", "--check"]).output().expect("softsie runs");

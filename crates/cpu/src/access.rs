@@ -417,7 +417,8 @@ impl Cpu {
         let absolute = self.prefixed(real) & !(PAGE_SIZE - 1);
         let slots = self.slots.clone();
         let Some(page) = slots.page(absolute) else {
-            return Err(self.access_exception(ProgramCode::ADDRESSING, None, space, address, access));
+            let code = self.addressing(absolute);
+            return Err(self.access_exception(code, None, space, address, access));
         };
         let storage_key = page.state.key();
         let violation = match access {
@@ -589,13 +590,25 @@ impl Cpu {
         Exit::Program(code)
     }
 
+    /// Storage is missing at an absolute address: notes where, and gives the exception's code.
+    #[cold]
+    pub(crate) fn addressing(&self, absolute: u64) -> ProgramCode {
+        self.missing_storage.set(absolute);
+        ProgramCode::ADDRESSING
+    }
+
+    /// Where storage was missing when an addressing exception was last recognised: an absolute address.
+    pub fn missing_storage(&self) -> u64 {
+        self.missing_storage.get()
+    }
+
     /// Host address of a byte of absolute storage, good to the end of its page. Keys and protection do not apply, but
     /// references and changes are recorded, and before a store decoded code of the page is dropped.
     ///
     /// # Errors
     /// Addressing exception.
     pub fn absolute_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
-        let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(ProgramCode::ADDRESSING)) };
+        let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(self.addressing(absolute))) };
         let host = page.host;
         if access == Access::Store {
             before_store();
@@ -636,7 +649,7 @@ impl Cpu {
     pub fn write_absolute(&mut self, absolute: u64, bytes: &[u8]) -> Result<(), Exit> {
         for page in (absolute & !(PAGE_SIZE - 1)..absolute + bytes.len() as u64).step_by(PAGE_SIZE as usize) {
             if self.slots.page(page).is_none() {
-                return Err(Exit::Program(ProgramCode::ADDRESSING));
+                return Err(Exit::Program(self.addressing(page)));
             }
         }
         let mut done = 0;

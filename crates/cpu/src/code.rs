@@ -398,12 +398,12 @@ impl Cpu {
         let absolute = unsafe { (*self.run_page).absolute };
         // From now on stores must be noticed: first make it so everywhere, then look at the bytes.
         let slots = self.slots.clone();
-        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(crate::ProgramCode::ADDRESSING)) };
+        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(self.addressing(absolute))) };
         storage.state.set_marks(PageMarks::CODE);
         self.broadcast(crate::Request::ForbidDirectStores(absolute));
         // The slots may be others now.
         let slots = self.slots.clone();
-        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(crate::ProgramCode::ADDRESSING)) };
+        let Some(storage) = slots.page(absolute) else { return Err(Exit::Program(self.addressing(absolute))) };
         self.copy_text(storage);
         // Another CPU that stored before it acknowledged has taken the mark away, and its notice may have been served
         // while there was nothing to drop. Its next store would not be noticed: the text is good until the next look at

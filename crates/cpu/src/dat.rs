@@ -174,7 +174,7 @@ impl Cpu {
 
     /// A table entry. Whether prefixing applies to table addresses is unpredictable; it does not here.
     fn read_table(&self, absolute: u64) -> Result<u64, ProgramCode> {
-        let page = self.slots.page(absolute).ok_or(ProgramCode::ADDRESSING)?;
+        let page = self.slots.page(absolute).ok_or_else(|| self.addressing(absolute))?;
         page.state.or_key(softsie_mem::StorageKey::REFERENCE);
         // SAFETY: table entries are 8 bytes on an 8-byte boundary, hence within the page.
         Ok(unsafe { <u64 as crate::scalar::Scalar>::read_be(page.host.as_ptr().add((absolute & 0xFF8) as usize)) })

@@ -4,7 +4,7 @@
 use softsie_mem::{PAGE_SIZE, StorageKey};
 
 use crate::broadcast::Request;
-use crate::exit::{Exit, ProgramCode};
+use crate::exit::Exit;
 use crate::state::Cpu;
 
 impl Cpu {
@@ -13,7 +13,7 @@ impl Cpu {
     /// # Errors
     /// Addressing exception.
     pub fn storage_key(&self, absolute: u64) -> Result<StorageKey, Exit> {
-        self.slots.page(absolute).map(|p| p.state.key()).ok_or(Exit::Program(ProgramCode::ADDRESSING))
+        self.slots.page(absolute).map(|p| p.state.key()).ok_or_else(|| Exit::Program(self.addressing(absolute)))
     }
 
     /// The storage key of the page at `absolute`, for the guest to see.
@@ -31,7 +31,7 @@ impl Cpu {
     /// Addressing exception.
     pub fn set_storage_key(&mut self, absolute: u64, key: StorageKey) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
-        let page = self.slots.page(absolute).ok_or(Exit::Program(ProgramCode::ADDRESSING))?;
+        let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
         // The key that is replaced decides, not one looked at before: another CPU may just have recorded a change, and go
         // on storing by a translation that need not record it again.
         let before = page.state.set_key(key);
@@ -47,7 +47,7 @@ impl Cpu {
     /// Addressing exception.
     pub fn reset_reference(&mut self, absolute: u64) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
-        let page = self.slots.page(absolute).ok_or(Exit::Program(ProgramCode::ADDRESSING))?;
+        let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
         let before = page.state.clear_key(StorageKey::REFERENCE);
         if before.0 & StorageKey::REFERENCE != 0 {
             self.broadcast(Request::FlushAbsolute(absolute & !(PAGE_SIZE - 1)));

@@ -43,6 +43,10 @@ pub struct Interceptions {
     pub store_control: bool,
     /// Operation exceptions are intercepted.
     pub operation: bool,
+    /// Specification exceptions are intercepted.
+    pub specification: bool,
+    /// Storage that is not there is the host's to provide: an addressing exception makes the CPU leave before the instruction.
+    pub missing_storage: bool,
 }
 
 /// Counters, for `--stats`.
@@ -122,6 +126,8 @@ pub struct Cpu {
     pub interceptions: Interceptions,
     /// Parameters of the program interruption being recognised.
     pub program: ProgramData,
+    /// Where storage was missing when an addressing exception was last recognised.
+    pub(crate) missing_storage: core::cell::Cell<u64>,
     pub(crate) per: Per,
     /// CPU address.
     pub address: u16,
@@ -183,6 +189,7 @@ impl Cpu {
             timer_due: false,
             interceptions: Interceptions::default(),
             program: ProgramData::default(),
+            missing_storage: core::cell::Cell::new(0),
             per: Per::default(),
             address,
             model,

@@ -76,7 +76,7 @@ impl Cpu {
         self.check_low_address_word(real)?;
         let absolute = self.prefixed(real);
         if self.slots.page(absolute).is_none() {
-            return Err(Exit::Program(ProgramCode::ADDRESSING));
+            return Err(Exit::Program(self.addressing(absolute)));
         }
         // The next entry must begin in the same page.
         let end = real + entry.length as u64;

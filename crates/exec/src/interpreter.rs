@@ -36,10 +36,15 @@ pub enum Leave {
         /// Length of the EXECUTE-type instruction, 0 when there was none.
         execute_length: u8,
     },
+    /// A specification exception that the host wants to see, after an instruction of this length. The PSW is the old one.
+    SpecificationException(u8),
     /// The program new PSW is not valid: program interruptions would follow each other for ever.
     ProgramLoop,
     /// The prefix area is not in storage.
     NoLowcore,
+    /// Storage is missing at this absolute address, and [`softsie_cpu::Interceptions::missing_storage`] is on. The instruction
+    /// has not been executed.
+    MissingStorage(u64),
 }
 
 /// Sees every instruction and interruption: tracing and debugging.
@@ -157,6 +162,10 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
 fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, ilc: u8) -> Option<Leave> {
     cpu.execute = None;
     // Events of the same instruction are indicated by the same interruption.
+    if code == ProgramCode::SPECIFICATION && cpu.interceptions.specification {
+        cpu.per_discard();
+        return Some(Leave::SpecificationException(ilc));
+    }
     let code = if cpu.per_end() { ProgramCode(code.0 | ProgramCode::PER.0) } else { code };
     if cpu.program_interruption(code, ilc).is_err() {
         return Some(Leave::NoLowcore);
@@ -421,6 +430,9 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
                 Err(exit) => fetch_exception(cpu, observer, address, exit),
             };
         }
+        Exit::Program(ProgramCode::ADDRESSING) if cpu.interceptions.missing_storage => {
+            return Some(missing_storage(cpu, address));
+        }
         Exit::Program(code) => {
             // By itself a PER event is an exit only when it nullifies the instruction.
             cpu.psw.address = if code.nullifies() || code == ProgramCode::PER { address } else { next };
@@ -443,6 +455,15 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
     None
 }
 
+/// The instruction at `address` needs storage that the host is to provide: it is executed again afterwards.
+#[cold]
+fn missing_storage(cpu: &mut Cpu, address: u64) -> Leave {
+    cpu.execute = None;
+    cpu.per_discard();
+    cpu.psw.address = address;
+    Leave::MissingStorage(cpu.missing_storage())
+}
+
 /// Text of an intercepted instruction, and the length of the EXECUTE whose target it was.
 ///
 /// The text is fetched again: an access exception can come only of another CPU's changing the tables this very moment, and
@@ -458,6 +479,9 @@ fn intercepted_text(cpu: &mut Cpu, address: u64, length: u8) -> Result<(u64, u8)
 #[cold]
 fn fetch_exception<O: Observer>(cpu: &mut Cpu, observer: &mut O, address: u64, exit: Exit) -> Option<Leave> {
     let code = match exit {
+        Exit::Program(ProgramCode::ADDRESSING) if cpu.interceptions.missing_storage => {
+            return Some(missing_storage(cpu, address));
+        }
         Exit::Program(code) => code,
         Exit::Synchronize => {
             cpu.psw.address = address;

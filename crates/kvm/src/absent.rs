@@ -30,16 +30,6 @@ impl Vcpu {
         Ok(())
     }
 
-    /// KVM_S390_VCPU_FAULT: guest storage is the client's memory, so that nothing is to be mapped.
-    pub fn s390_vcpu_fault(&self, address: u64) -> Result<()> {
-        if self.vm().is_storage(address) { Ok(()) } else { Err(Errno::EFAULT) }
-    }
-
-    /// KVM_S390_UCAS_MAP and KVM_S390_UCAS_UNMAP: VMs without memory slots are not offered.
-    pub fn s390_ucas(&self) -> Result<()> {
-        Err(Errno::ENOTTY)
-    }
-
     /// KVM_TRANSLATE: s390 never had it.
     pub fn translate(&self) -> Result<()> {
         Err(Errno::EINVAL)

@@ -37,6 +37,7 @@ impl Vm {
     pub fn set_device_attr(&self, attr: &kvm_device_attr, memory: &dyn ClientMemory) -> Result<()> {
         let addr = attr.addr;
         match (attr.group, attr.attr) {
+            (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_LIMIT_SIZE) if self.is_ucontrol() => Err(Errno::EINVAL),
             (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_LIMIT_SIZE) => self.set_memory_limit(memory.read(addr)?),
             (KVM_S390_VM_MEM_CTRL, KVM_S390_VM_MEM_ENABLE_CMMA) => self.change_model(|_| {
                 self.cmma.lock().enable();

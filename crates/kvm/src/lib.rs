@@ -34,6 +34,7 @@ pub mod statistics;
 mod statistics_file;
 mod status;
 mod system;
+mod ucontrol;
 mod vcpu;
 mod vm;
 mod wake;

@@ -61,7 +61,12 @@ impl Vcpu {
             if running.cpu.take_host_fault() {
                 return Err(Errno::EFAULT);
             }
-            let Err(info) = result else { return Ok(0) };
+            // Without memory slots there is no storage for the client to access.
+            let info = match result {
+                _ if running.space.is_some() => kvm_s390_pgm_info { code: pic::ADDRESSING, ..Default::default() },
+                Ok(()) => return Ok(0),
+                Err(info) => info,
+            };
             if op.flags & KVM_S390_MEMOP_F_INJECT_EXCEPTION != 0 {
                 running.inject_program(info)?;
             }

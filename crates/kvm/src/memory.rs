@@ -52,7 +52,7 @@ impl Vm {
             memory_size: size,
             userspace_addr: host,
         } = *region;
-        if id >= KVM_USER_MEM_SLOTS || flags & !KVM_MEM_LOG_DIRTY_PAGES != 0 {
+        if self.is_ucontrol() || id >= KVM_USER_MEM_SLOTS || flags & !KVM_MEM_LOG_DIRTY_PAGES != 0 {
             return Err(Errno::EINVAL);
         }
         if (start | size | host) & (PAGE_SIZE - 1) != 0 || size / PAGE_SIZE > MAX_PAGES {
@@ -151,7 +151,7 @@ impl Vm {
 
     /// KVM_GET_DIRTY_LOG: the pages that have changed since the last time, and the log begins anew.
     pub fn get_dirty_log(&self, log: &kvm_dirty_log, memory: &dyn ClientMemory) -> Result<()> {
-        if log.slot >= KVM_USER_MEM_SLOTS {
+        if self.is_ucontrol() || log.slot >= KVM_USER_MEM_SLOTS {
             return Err(Errno::EINVAL);
         }
         let slots = self.slots.lock();

@@ -1,12 +1,14 @@
 //! The page that a vCPU shares with its client (struct kvm_run): its mapping, and access to it by plain copies, because the
 //! client may write to it at any time. Truth: Linux 6.12 virt/kvm/kvm_main.c (kvm_vcpu_mmap) and uapi linux/kvm.h.
 
+use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use memmap2::MmapRaw;
+use softsie_sie::StateDescription;
 
 use crate::abi::{VCPU_MMAP_SIZE, kvm_run, kvm_run_exit, kvm_sync_regs};
 use crate::{Errno, Result};
@@ -18,6 +20,32 @@ pub(crate) fn vcpu_mmap_size() -> usize {
     usize::try_from(page).unwrap_or_default().max(VCPU_MMAP_SIZE)
 }
 
+/// Where a vCPU's state description is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// In memory of our own.
+    Own(Box<StateDescription>),
+    /// In the vCPU's mapping, of which the owner keeps [`RunPage`].
+    Shared(NonNull<StateDescription>),
+}
+
+// SAFETY: a state description is made of atomic numbers, which other threads and the client may change at any time.
+unsafe impl Send for State {}
+// SAFETY: as above.
+unsafe impl Sync for State {}
+
+impl Deref for State {
+    type Target = StateDescription;
+
+    fn deref(&self) -> &StateDescription {
+        match self {
+            Self::Own(state) => state,
+            // SAFETY: mapped as long as the page, which lives beside this; aligned to a page; any bytes are valid.
+            Self::Shared(state) => unsafe { state.as_ref() },
+        }
+    }
+}
+
 /// The shared page of one vCPU.
 #[derive(Debug)]
 pub(crate) struct RunPage {
@@ -26,8 +54,8 @@ pub(crate) struct RunPage {
 }
 
 impl RunPage {
-    /// A new page of zeros.
-    pub(crate) fn new() -> Result<Self> {
+    /// A new page of zeros; one more, which the client may map after it, is for the state description.
+    pub(crate) fn new(with_state: bool) -> Result<Self> {
         // SAFETY: the name is a string that ends with zero.
         let number = unsafe { libc::memfd_create(c"kvm-vcpu".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         if number < 0 {
@@ -35,7 +63,7 @@ impl RunPage {
         }
         // SAFETY: the kernel has just made the descriptor for us.
         let file = File::from(unsafe { OwnedFd::from_raw_fd(number) });
-        file.set_len(vcpu_mmap_size() as u64).map_err(|_| Errno::ENOMEM)?;
+        file.set_len((vcpu_mmap_size() << u8::from(with_state)) as u64).map_err(|_| Errno::ENOMEM)?;
         // Nobody who gets the descriptor can take the page away.
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: seals are for a file of our own.
@@ -55,6 +83,15 @@ impl RunPage {
     pub(crate) fn pointer(&self) -> NonNull<kvm_run> {
         // A mapping is never at address zero; dangling is only written to satisfy the type.
         NonNull::new(self.map.as_mut_ptr().cast()).unwrap_or(NonNull::dangling())
+    }
+
+    /// A state description of zeros: in the second page, where there is one.
+    pub(crate) fn state_description(&self) -> State {
+        if self.map.len() == vcpu_mmap_size() {
+            return State::Own(Box::default());
+        }
+        // SAFETY: within the mapping.
+        State::Shared(unsafe { self.pointer().cast::<u8>().add(vcpu_mmap_size()) }.cast())
     }
 
     fn at(&self) -> *mut kvm_run {

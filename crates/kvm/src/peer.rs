@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use softsie_cpu::PswMask;
-use softsie_sie::{CpuFlags, InterceptionControls, Kicker, StateDescription, lctl};
+use softsie_sie::{CpuFlags, InterceptionControls, Kicker, lctl};
 
 use crate::debug::Debug;
 use crate::interrupt::{Floating, Local, LocalIrq, Pending, enabled, time_to_timer, timers_pending};
-use crate::page::RunPage;
+use crate::page::{RunPage, State};
 use crate::statistics::Statistics;
 use crate::wake::{Look, Wake};
 use crate::{Errno, Result};
@@ -30,7 +30,7 @@ pub(crate) struct Pfault {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) id: u16,
-    pub(crate) sd: StateDescription,
+    pub(crate) sd: State,
     pub(crate) page: RunPage,
     pub(crate) local: Mutex<Local>,
     pub(crate) pfault: Mutex<Pfault>,
@@ -54,13 +54,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(
-        id: u16,
-        sd: StateDescription,
-        page: RunPage,
-        kicker: Kicker,
-        comparator_sign: bool,
-    ) -> Result<Self> {
+    pub(crate) fn new(id: u16, sd: State, page: RunPage, kicker: Kicker, comparator_sign: bool) -> Result<Self> {
         Ok(Self {
             id,
             sd,

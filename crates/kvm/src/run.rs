@@ -8,6 +8,7 @@ use crate::abi::*;
 use crate::debug::{Debug, Debugger};
 use crate::intercept::{Handled, Stop};
 use crate::peer::Peer;
+use crate::ucontrol::Space;
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
@@ -16,6 +17,8 @@ pub(crate) struct Running<'a> {
     pub(crate) vm: &'a Vm,
     pub(crate) cpu: &'a Peer,
     pub(crate) sie: &'a mut Sie,
+    /// The vCPU's own storage, if the client controls the VM.
+    pub(crate) space: Option<&'a Space>,
 }
 
 impl Running<'_> {
@@ -89,6 +92,9 @@ impl Running<'_> {
     }
 
     fn deliver_and_execute(&mut self) -> Handled {
+        if self.space.is_some() {
+            return self.execute_for_user();
+        }
         let debug = self.cpu.debug.lock().take();
         if let Some(mut debug) = debug {
             let handled = self.execute_debugged(&mut debug);
@@ -102,7 +108,7 @@ impl Running<'_> {
         }
         self.enter();
         match self.sie.run(&self.cpu.sd) {
-            Leave::HostRequest => {
+            Leave::HostRequest | Leave::MissingStorage(_) => {
                 self.cpu.statistics.host_requests.bump();
                 Ok(())
             }
@@ -110,7 +116,7 @@ impl Running<'_> {
         }
     }
 
-    fn enter(&mut self) {
+    pub(crate) fn enter(&mut self) {
         self.cpu.sd.icptcode.set(icpt::NONE);
         self.sie.cpu.user_epoch = self.vm.user_epoch();
         self.cpu.statistics.entries.bump();
@@ -147,7 +153,7 @@ impl Running<'_> {
         let (stop, stepped) = (debugger.stop, debugger.stepped);
         let code = self.cpu.sd.icptcode.get();
         let executed_only = match leave {
-            Leave::HostRequest => true,
+            Leave::HostRequest | Leave::MissingStorage(_) => true,
             // An instruction came before what made the CPU leave.
             Leave::Interception => stepped && matches!(code, icpt::WAIT | icpt::EXTREQ | icpt::IOREQ | icpt::MCHKREQ),
         };
@@ -198,7 +204,15 @@ impl Running<'_> {
 
     fn prefix_area_exists(&self) -> bool {
         let prefix = u64::from(self.cpu.sd.prefix());
-        self.vm.is_storage(prefix) && self.vm.is_storage(prefix + 0x1000)
+        self.is_storage(prefix) && self.is_storage(prefix + 0x1000)
+    }
+
+    /// Whether the vCPU has storage at an absolute address.
+    pub(crate) fn is_storage(&self, absolute: u64) -> bool {
+        match self.space {
+            None => self.vm.is_storage(absolute),
+            Some(space) => space.storage.map().page(absolute).is_some(),
+        }
     }
 
     /// Prepares an exit to the client.

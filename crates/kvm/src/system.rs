@@ -6,7 +6,7 @@ use std::sync::Arc;
 use softsie_cpu::FacilityList;
 use softsie_sie::Translation;
 
-use crate::abi::KVM_API_VERSION;
+use crate::abi::{KVM_API_VERSION, KVM_VM_S390_UCONTROL};
 use crate::capability;
 use crate::{Errno, Result, Vm};
 
@@ -59,12 +59,12 @@ impl System {
         Ok(())
     }
 
-    /// KVM_CREATE_VM; type 0 is the only one there is.
+    /// KVM_CREATE_VM: an ordinary one, or one that the client controls.
     pub fn create_vm(&self, vm_type: u64) -> Result<Arc<Vm>> {
-        if vm_type != 0 {
+        if vm_type & !KVM_VM_S390_UCONTROL != 0 {
             return Err(Errno::EINVAL);
         }
         crate::host_fault::install();
-        Ok(Arc::new(Vm::new(&self.facilities, self.translation)))
+        Ok(Arc::new(Vm::new(&self.facilities, self.translation, vm_type != 0)))
     }
 }

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use softsie_sie::{CpuFlags, Ecb, Ecd, ExecutionControls, InterceptionControls, Sie, StateDescription};
+use softsie_sie::{CpuFlags, Ecb, Ecd, ExecutionControls, InterceptionControls, Sie};
 
 use crate::abi::*;
 use crate::host_fault;
@@ -14,6 +14,7 @@ use crate::page::RunPage;
 use crate::peer::Peer;
 use crate::run::Running;
 use crate::statistics::Statistics;
+use crate::ucontrol::Space;
 use crate::vm::Vm;
 use crate::{Errno, Result};
 
@@ -21,6 +22,8 @@ use crate::{Errno, Result};
 pub struct Vcpu {
     vm: Arc<Vm>,
     peer: Arc<Peer>,
+    /// Storage of its own, if the VM is controlled by the client.
+    space: Option<Box<Space>>,
     /// The vCPU's lock: whoever runs it, or uses its registers, holds it.
     sie: Mutex<Sie>,
 }
@@ -33,11 +36,22 @@ impl core::fmt::Debug for Vcpu {
 
 impl Vcpu {
     pub(crate) fn new(vm: Arc<Vm>, id: u16) -> Result<Self> {
-        let page = RunPage::new()?;
+        let space = vm.is_ucontrol().then(Box::<Space>::default);
+        let page = RunPage::new(space.is_some())?;
         let model = vm.model.read().clone();
-        let sie =
-            Sie::new(vm.storage.clone(), model.cpu(), id, vm.cluster.clone(), vm.timers.clone(), vm.translator.clone());
-        let sd = StateDescription::new();
+        let sie = match &space {
+            None => {
+                let (storage, cluster, translator) = (vm.storage.clone(), vm.cluster.clone(), vm.translator.clone());
+                Sie::new(storage, model.cpu(), id, cluster, vm.timers.clone(), translator)
+            }
+            Some(space) => {
+                let (storage, cluster) = (space.storage.clone(), space.cluster.clone());
+                let mut sie = Sie::new(storage, model.cpu(), id, cluster, vm.timers.clone(), None);
+                sie.set_paged();
+                sie
+            }
+        };
+        let sd = page.state_description();
         let mut flags = CpuFlags::ZARCH | CpuFlags::SM | CpuFlags::STOPPED;
         if model.has(78) {
             flags |= CpuFlags::GED2;
@@ -57,7 +71,9 @@ impl Vcpu {
         let mut eca = ExecutionControls::CEI | ExecutionControls::MVPGI | ExecutionControls::PROTEXCI;
         eca.set(ExecutionControls::VX, model.has(129));
         sd.eca.set(eca.bits());
-        sd.ecb.set((Ecb::SPECI | Ecb::HOSTPROTINT).bits());
+        let mut ecb = Ecb::SPECI | Ecb::HOSTPROTINT;
+        ecb.set(Ecb::SPECI, space.is_none());
+        sd.ecb.set(ecb.bits());
         if vm.user_handles_instruction_0() {
             sd.ictl.set(InterceptionControls::OPEREXC.bits());
         }
@@ -79,7 +95,7 @@ impl Vcpu {
         page.set_valid(valid);
         let kicker = sie.kicker();
         let peer = Arc::new(Peer::new(id, sd, page, kicker, model.has(139))?);
-        let vcpu = Self { vm, peer, sie: Mutex::new(sie) };
+        let vcpu = Self { vm, peer, space, sie: Mutex::new(sie) };
         vcpu.with_running(|running| running.initial_reset());
         Ok(vcpu)
     }
@@ -88,16 +104,14 @@ impl Vcpu {
         &self.peer
     }
 
-    pub(crate) fn vm(&self) -> &Vm {
-        &self.vm
-    }
-
     /// Does something with the vCPU's registers while it does not run.
     pub(crate) fn with_running<T>(&self, f: impl FnOnce(&mut Running<'_>) -> T) -> T {
         let mut sie = self.sie.lock();
         self.peer.take_host_fault();
-        let (result, _) = host_fault::watch(&self.vm.host_ranges, Some(&self.peer), || {
-            f(&mut Running { vm: &self.vm, cpu: &self.peer, sie: &mut sie })
+        let space = self.space.as_deref();
+        let ranges = space.map_or(&self.vm.host_ranges, |space| &space.host_ranges);
+        let (result, _) = host_fault::watch(ranges, Some(&self.peer), || {
+            f(&mut Running { vm: &self.vm, cpu: &self.peer, sie: &mut sie, space })
         });
         result
     }

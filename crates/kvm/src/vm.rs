@@ -52,6 +52,7 @@ pub struct Vm {
     css_support: AtomicBool,
     irqchip: AtomicBool,
     flic: AtomicBool,
+    ucontrol: bool,
 }
 
 /// Guest TOD clock minus host TOD clock.
@@ -70,7 +71,7 @@ impl core::fmt::Debug for Vm {
 }
 
 impl Vm {
-    pub(crate) fn new(host: &FacilityList, translation: Option<Translation>) -> Self {
+    pub(crate) fn new(host: &FacilityList, translation: Option<Translation>, ucontrol: bool) -> Self {
         // A host on which code cannot be made still has the interpreter.
         let translator = translation.and_then(|options| Translator::new(options).ok());
         Self {
@@ -100,6 +101,7 @@ impl Vm {
             css_support: AtomicBool::new(false),
             irqchip: AtomicBool::new(false),
             flic: AtomicBool::new(false),
+            ucontrol,
         }
     }
 
@@ -274,6 +276,11 @@ impl Vm {
     /// Says that the floating interrupt controller was created; false when it was before.
     pub(crate) fn take_flic(&self) -> bool {
         !self.flic.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the client does what else the kernel does (see ucontrol.rs).
+    pub(crate) fn is_ucontrol(&self) -> bool {
+        self.ucontrol
     }
 
     /// Whether the client, not KVM_RUN, starts and stops CPUs.

@@ -23,6 +23,18 @@ pub(crate) fn is_kvm_request(request: u32) -> bool {
     request >> 8 & 0xff == KVMIO
 }
 
+/// The error of a request that is none of KVM's and that a file has refused: the system and vCPUs have one of their own.
+pub(crate) fn refused(fd: c_int) -> Result<c_int> {
+    let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOTTY);
+    if errno == libc::ENOTTY
+        && let Some(object) = descriptor::find(fd)
+        && matches!(object.kind, Kind::System(_) | Kind::Vcpu(_))
+    {
+        return Err(Errno::EINVAL);
+    }
+    Err(Errno(errno))
+}
+
 /// Opens /dev/kvm.
 pub(crate) fn open_system(flags: c_int) -> Result<c_int> {
     if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 {
@@ -73,7 +85,8 @@ fn dispatch(object: &Object, request: u32, argument: u64) -> Result<c_int> {
         // SAFETY: the client keeps mapped what it gives as storage, as it must with Linux.
         Kind::Vm(vm) => unsafe { byte_order::vm(vm, request, argument, memory) }?,
         Kind::Vcpu(it) => {
-            let outcome = ioctl::vcpu(&it.vcpu, request, argument, memory)?;
+            // SAFETY: as above.
+            let outcome = unsafe { ioctl::vcpu(&it.vcpu, request, argument, memory) }?;
             if request == KVM_SET_SIGNAL_MASK {
                 it.set_mask(signal_mask(argument, memory)?);
             }

@@ -210,7 +210,9 @@ interpose! {
         let number = request as u32;
         if !call::is_kvm_request(number) {
             // SAFETY: passed on.
-            return unsafe { next::ioctl(fd, request, argument) };
+            let result = unsafe { next::ioctl(fd, request, argument) };
+            // What no file knows, comes to the device.
+            return if result < 0 { as_c(call::refused(fd)) } else { result };
         }
         let object = match descriptor::find(fd).map(Ok).or_else(|| call::adopt(fd)) {
             Some(Ok(object)) => object,

@@ -11,7 +11,7 @@ use softsie_exec::{DISPATCH, NoObserver, Observer, Tracer, run};
 use softsie_jit::{Engine, Translator};
 use softsie_mem::Storage;
 
-use crate::state_description::{CpuFlags, InterceptionControls, StateDescription, icpt, icptstatus};
+use crate::state_description::{CpuFlags, Ecb, InterceptionControls, StateDescription, icpt, icptstatus};
 
 /// Why [`Sie::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum Leave {
     Interception,
     /// Somebody called [`Kicker::kick`], or a timer interruption is to be delivered; no interception code was stored.
     HostRequest,
+    /// Storage is missing at this absolute address; no interception code was stored, and the instruction has not been executed.
+    /// Only with [`Sie::set_paged`].
+    MissingStorage(u64),
 }
 
 /// An exception that a storage access on the guest's behalf met.
@@ -66,6 +69,8 @@ pub struct Sie {
     pub tracer: Option<Tracer>,
     /// Executes what is hot.
     engine: Option<Engine>,
+    /// Missing storage is the host's to provide.
+    paged: bool,
 }
 
 /// Validity interception: the prefix area is not in storage.
@@ -83,7 +88,12 @@ impl Sie {
         translator: Option<Arc<Translator>>,
     ) -> Sie {
         let cpu = Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH);
-        Sie { cpu, tracer: None, engine: translator.map(Engine::of) }
+        Sie { cpu, tracer: None, engine: translator.map(Engine::of), paged: false }
+    }
+
+    /// Has storage that is missing end a run instead of being an addressing exception of the guest.
+    pub fn set_paged(&mut self) {
+        self.paged = true;
     }
 
     /// What the engine has done, if there is one.
@@ -147,6 +157,8 @@ impl Sie {
             load_psw: controls.contains(InterceptionControls::LPSW),
             store_control: controls.contains(InterceptionControls::STCTL),
             operation: controls.contains(InterceptionControls::OPEREXC),
+            specification: !Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::SPECI),
+            missing_storage: self.paged,
         };
         self.cpu.arm_timer();
         let leave = run(&mut self.cpu, self.engine.as_mut());
@@ -178,11 +190,9 @@ impl Sie {
                 self.store_text(sd, text, execute_length);
                 intercept(sd, icpt::OPEREXC)
             }
-            softsie_exec::Leave::ProgramLoop => {
-                sd.iprcc.set(ProgramCode::SPECIFICATION.0);
-                sd.pgmilc.set(0);
-                intercept(sd, icpt::PROGI)
-            }
+            softsie_exec::Leave::SpecificationException(length) => specification(sd, length),
+            softsie_exec::Leave::ProgramLoop => specification(sd, 0),
+            softsie_exec::Leave::MissingStorage(absolute) => Leave::MissingStorage(absolute),
             softsie_exec::Leave::NoLowcore => {
                 sd.ipa.set(0x1000);
                 sd.ipb.set(VALIDITY_PREFIX);
@@ -333,6 +343,13 @@ impl Sie {
             exception_access_id: data.exception_access_id,
         })
     }
+}
+
+/// A specification exception that the guest is not given.
+fn specification(sd: &StateDescription, length: u8) -> Leave {
+    sd.iprcc.set(ProgramCode::SPECIFICATION.0);
+    sd.pgmilc.set(length.into());
+    intercept(sd, icpt::PROGI)
 }
 
 fn intercept(sd: &StateDescription, code: u8) -> Leave {

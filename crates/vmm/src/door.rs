@@ -139,7 +139,8 @@ impl Vcpu {
     }
 
     fn call(&self, request: u32, argument: u64) -> Result<u32> {
-        value(ioctl::vcpu(&self.vcpu, request, argument, &OwnMemory))
+        // SAFETY: nothing is mapped to a vCPU here.
+        value(unsafe { ioctl::vcpu(&self.vcpu, request, argument, &OwnMemory) })
     }
 
     pub(crate) fn run(&self) -> Result<()> {

@@ -12,7 +12,7 @@ semantics! {
     heavy {
         DIAG => intercept, SIGP => intercept, SERVC => intercept, STSI => intercept, STFL => intercept, SPX => intercept,
         STPX => intercept, STAP => intercept, STIDP => intercept, SCK => intercept, TB => intercept, PTF => intercept,
-        SIE => intercept, ESSA => intercept,
+        SIE => intercept, ESSA => intercept, STHYI => intercept,
         CSCH => intercept, HSCH => intercept, MSCH => intercept, SSCH => intercept, STSCH => intercept, TSCH => intercept,
         TPI => intercept, SAL => intercept, RSCH => intercept, STCRW => intercept, STCPS => intercept, RCHP => intercept,
         SCHM => intercept, CHSC => intercept, SIGA => intercept, XSCH => intercept,

@@ -10,6 +10,9 @@ macro_rules! constants {
 /// Version of the interface.
 pub const KVM_API_VERSION: i32 = 12;
 
+/// The type of a VM that the client controls.
+pub const KVM_VM_S390_UCONTROL: u64 = 1;
+
 /// Number of slots of a VM.
 pub const KVM_USER_MEM_SLOTS: u32 = 32767;
 

@@ -132,8 +132,8 @@ requests! {
     KVM_GET_DEVICE_ATTR = WRITE 0xe2 (kvm_device_attr): Vm, Device;
     KVM_HAS_DEVICE_ATTR = WRITE 0xe3 (kvm_device_attr): Vm, Device;
 
-    KVM_S390_UCAS_MAP = WRITE 0x50 (kvm_s390_ucas_mapping): Vcpu absent ENOTTY;
-    KVM_S390_UCAS_UNMAP = WRITE 0x51 (kvm_s390_ucas_mapping): Vcpu absent ENOTTY;
+    KVM_S390_UCAS_MAP = WRITE 0x50 (kvm_s390_ucas_mapping): Vcpu;
+    KVM_S390_UCAS_UNMAP = WRITE 0x51 (kvm_s390_ucas_mapping): Vcpu;
     KVM_S390_VCPU_FAULT = WRITE 0x52 (u64): Vcpu;
     KVM_RUN = NONE 0x80 (): Vcpu;
     KVM_GET_REGS = READ 0x81 (kvm_regs): Vcpu;

@@ -6,6 +6,7 @@ mod diag;
 mod io;
 mod operand;
 mod sigp;
+mod sthyi;
 mod storage;
 mod stsi;
 mod timing;
@@ -107,6 +108,7 @@ impl Running<'_> {
             (0xb2, 0x11) => self.handle_stpx(),
             (0xb2, 0x12) => self.handle_stap(),
             (0xb2, 0x2c) => self.handle_tb(),
+            (0xb2, 0x56) => self.handle_sthyi(),
             (0xb2, 0x30..=0x3c | 0x5f | 0x74 | 0x76) => self.handle_io(),
             (0xb2, 0x7d) => self.handle_stsi(),
             (0xb2, 0xb0) => self.handle_stfle(),

@@ -32,7 +32,7 @@ impl Block {
 }
 
 /// EBCDIC of the characters that names use; anything else becomes a blank.
-fn ebcdic(ascii: u8) -> u8 {
+pub(super) fn ebcdic(ascii: u8) -> u8 {
     match ascii {
         b'0'..=b'9' => 0xf0 + (ascii - b'0'),
         b'A'..=b'I' => 0xc1 + (ascii - b'A'),
@@ -48,10 +48,11 @@ fn ebcdic(ascii: u8) -> u8 {
     }
 }
 
-const MANUFACTURER: &str = "SOFTSIE";
+pub(super) const MANUFACTURER: &str = "SOFTSIE";
 const MODEL: &str = "T01";
-const SEQUENCE: &str = "0000000000000000";
-const PLANT: &str = "00";
+pub(super) const SEQUENCE: &str = "0000000000000000";
+pub(super) const PLANT: &str = "00";
+pub(super) const PARTITION: &str = "SOFTSIE";
 /// CPU capability: a positive integer; smaller is faster.
 const CAPABILITY: u32 = 1000;
 
@@ -145,7 +146,7 @@ impl Running<'_> {
         let mut block = Block::new();
         block.half(32, 1);
         self.cpu_counts(&mut block, 36);
-        block.text(44, 8, "SOFTSIE");
+        block.text(44, 8, PARTITION);
         block.word(52, CAPABILITY);
         block.half(74, self.vm.cpu_count());
         block

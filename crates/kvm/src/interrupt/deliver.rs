@@ -147,7 +147,7 @@ impl Running<'_> {
 
     /// The condition of a timer stays after the interruption. A new PSW that is enabled for external interruptions would be
     /// interrupted again without end: the client is told, as if interpretive execution had found it.
-    fn deliver_timer(&mut self, which: Pending) -> Handled {
+    pub(crate) fn deliver_timer(&mut self, which: Pending) -> Handled {
         let code = if which == Pending::CLOCK_COMPARATOR { CLOCK_COMPARATOR } else { CPU_TIMER };
         if self.lowcore_psw(Lowcore::EXTERNAL_NEW_PSW)?.has(PswMask::EXTERNAL) {
             let sd = &self.cpu.sd;
@@ -267,13 +267,20 @@ impl Running<'_> {
 
     /// Stores into the prefix area.
     pub(crate) fn store_lowcore(&mut self, real: u64, bytes: &[u8]) -> Result<()> {
-        self.vm.write_absolute(u64::from(self.cpu.sd.prefix()) + real, bytes)
+        let absolute = u64::from(self.cpu.sd.prefix()) + real;
+        if let Some(space) = self.space {
+            // Its own CPU compares instructions with storage when it runs again.
+            self.sie.recheck_code();
+            return space.storage.write(absolute, bytes).map_err(|_| Errno::EFAULT);
+        }
+        self.vm.write_absolute(absolute, bytes)
     }
 
     /// Fetches from the prefix area.
     pub(crate) fn fetch_lowcore<const N: usize>(&self, real: u64) -> Result<[u8; N]> {
         let mut bytes = [0; N];
-        self.vm.storage.read(u64::from(self.cpu.sd.prefix()) + real, &mut bytes).map_err(|_| Errno::EFAULT)?;
+        let storage = self.space.map_or(&self.vm.storage, |space| &space.storage);
+        storage.read(u64::from(self.cpu.sd.prefix()) + real, &mut bytes).map_err(|_| Errno::EFAULT)?;
         Ok(bytes)
     }
 

@@ -10,7 +10,10 @@ use crate::{Errno, Result, Vcpu};
 ///
 /// # Errors
 /// The call's; EINVAL for a request that is no KVM request, ENOTTY when there is no such call.
-pub fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory) -> Result<Outcome> {
+///
+/// # Safety
+/// Memory that the client maps to a vCPU stays mapped as [`Vcpu::s390_ucas_map`] says.
+pub unsafe fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory) -> Result<Outcome> {
     if request >> 8 & 0xff != KVMIO {
         return Err(Errno::EINVAL);
     }
@@ -45,7 +48,12 @@ pub fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory)
         KVM_S390_CLEAR_RESET => vcpu.s390_clear_reset().map(Outcome::from),
         KVM_GET_ONE_REG => vcpu.get_one_reg(&memory.read(argument)?, memory).map(Outcome::from),
         KVM_SET_ONE_REG => vcpu.set_one_reg(&memory.read(argument)?, memory).map(Outcome::from),
-        KVM_S390_UCAS_MAP | KVM_S390_UCAS_UNMAP => vcpu.s390_ucas().map(Outcome::from),
+        KVM_S390_UCAS_MAP => {
+            let mapping = memory.read(argument)?;
+            // SAFETY: passed on to the caller.
+            unsafe { vcpu.s390_ucas_map(&mapping) }.map(Outcome::from)
+        }
+        KVM_S390_UCAS_UNMAP => vcpu.s390_ucas_unmap(&memory.read(argument)?).map(Outcome::from),
         KVM_S390_VCPU_FAULT => vcpu.s390_vcpu_fault(argument).map(Outcome::from),
         KVM_ENABLE_CAP => vcpu.enable_cap(&memory.read(argument)?).map(Outcome::from),
         KVM_S390_MEM_OP => vcpu.s390_mem_op(&memory.read(argument)?, memory).map(Outcome::from),

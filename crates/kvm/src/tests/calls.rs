@@ -18,7 +18,7 @@ fn system() {
     let system = System::new();
     assert_eq!(system.get_api_version(), 12);
     assert_eq!(system.get_vcpu_mmap_size(), 4096);
-    assert_eq!(system.create_vm(1).err(), Some(Errno::EINVAL));
+    assert_eq!(system.create_vm(3).err(), Some(Errno::EINVAL));
     assert_eq!(system.create_vm(2).err(), Some(Errno::EINVAL));
     assert_eq!(system.s390_enable_sie(), Ok(()));
 }
@@ -136,12 +136,12 @@ fn tod_attributes() {
 fn valid_register_classes_follow_the_model() {
     let machine = Machine::new();
     let vcpu = machine.vcpu(0);
-    assert_eq!(vcpu.peer().page.classes().0, 0x103f | KVM_SYNC_FPRS);
+    assert_eq!(vcpu.peer().page.classes().0, 0x103f | KVM_SYNC_BPBC | KVM_SYNC_FPRS);
     let machine = Machine::new();
     let enabled = machine.vm.enable_cap(&kvm_enable_cap { cap: KVM_CAP_S390_VECTOR_REGISTERS, ..Default::default() });
     if machine.vm.check_extension(KVM_CAP_S390_VECTOR_REGISTERS) == 1 {
         assert_eq!(enabled, Ok(()));
-        assert_eq!(machine.vcpu(0).peer().page.classes().0, 0x103f | KVM_SYNC_VRS);
+        assert_eq!(machine.vcpu(0).peer().page.classes().0, 0x103f | KVM_SYNC_BPBC | KVM_SYNC_VRS);
     } else {
         assert_eq!(enabled, Err(Errno::EINVAL));
     }
@@ -379,7 +379,7 @@ fn absent_calls() {
     assert_eq!(vcpu.set_signal_mask(Some(8)), Ok(()));
     assert_eq!(vcpu.s390_vcpu_fault(0x5000), Ok(()));
     assert_eq!(vcpu.s390_vcpu_fault(STORAGE as u64), Err(Errno::EFAULT));
-    assert_eq!(vcpu.s390_ucas(), Err(Errno::ENOTTY));
+    assert_eq!(vcpu.s390_ucas_unmap(&kvm_s390_ucas_mapping::default()), Err(Errno::EINVAL));
     assert_eq!(machine.vm.reset_dirty_rings(), Err(Errno::EINVAL));
     assert_eq!(machine.vm.get_dirty_log(&kvm_dirty_log::default(), &OwnMemory), Err(Errno::ENOENT));
     assert_eq!(

@@ -524,3 +524,34 @@ fn an_interrupt_wakes_a_waiting_cpu() {
         assert!(waiter.join().unwrap());
     });
 }
+
+#[test]
+fn hypervisor_information() {
+    let (machine, vcpu) = machine();
+    // R1 is register 2, R2 register 4.
+    let sthyi = |function: u64, address: u64| {
+        change(&vcpu, |running| {
+            running.sie.cpu.gr[2] = function;
+            running.sie.cpu.gr[4] = address;
+            running.sie.cpu.gr[5] = 0x77;
+        });
+        exec(&vcpu, 0xb256_0024 << 32)
+    };
+    let result = || change(&vcpu, |running| running.sie.cpu.gr[5]);
+    sthyi(0xffff_0000_0000_0000, 0x5000).unwrap();
+    assert_eq!((cc(&vcpu), result()), (0, 0));
+    let half = |at: u64| u64::from(u16::from_be_bytes(machine.read(0x5000 + at)));
+    assert_eq!((half(8), half(10)), (48 + 64 + 56, 48), "lengths of all and of the header");
+    let (machine_at, partition_at) = (half(12), half(16));
+    assert_eq!((machine_at, half(14), partition_at, half(18)), (48, 64, 48 + 64, 56));
+    assert_eq!(half(machine_at + 4), 1, "CPUs");
+    assert_eq!(machine.read::<4>(0x5000 + machine_at + 20), [0xf8, 0xf5, 0xf6, 0xf1], "the machine's type");
+    assert_eq!((half(partition_at + 4), half(partition_at + 6)), (1, 1), "number and CPUs");
+    sthyi(1, 0x6001).unwrap();
+    assert_eq!((cc(&vcpu), result()), (3, 4), "no such function, whatever the address");
+    assert_eq!(program(sthyi(0, 0x6008)), 6, "not on a page");
+    assert_eq!(program(sthyi(0, STORAGE as u64)), 5);
+    for registers in [0x22, 0x34, 0x43, 0x23] {
+        assert_eq!(program(exec(&vcpu, (0xb256_0000 | registers) << 32)), 6, "{registers:#x}");
+    }
+}

@@ -1,11 +1,9 @@
 //! Calls on a device: the attributes of the floating interrupt controller.
 //! Truth: section 13 of the interface's reference.
 
-use super::{BAD, address_of, create_flic, flic, shows};
+use super::{BAD, Machine, address_of, create_flic, flic, floating, shows};
+use crate::Errno;
 use crate::abi::*;
-use crate::interrupt::Pending;
-use crate::tests::machine::Machine;
-use crate::{Errno, Vm};
 
 shows! {
     Device:
@@ -50,7 +48,14 @@ fn enqueue_and_clear() {
     let irqs = [io(1), io(2), service(0x5000)];
     let enqueue = |bytes, addr| flic(&device, SET, KVM_DEV_FLIC_ENQUEUE, bytes, addr);
     assert_eq!(enqueue(3 * 72, address_of(&irqs)), Ok(0));
-    assert_eq!(machine.vm.floating.pending(), Pending::io(3) | Pending::SERVICE);
+    // Of interrupts by I/O the subchannels' numbers, of others their types.
+    let number = |irq: &kvm_s390_irq| match irq.r#type {
+        // SAFETY: integers, valid for any bytes.
+        0 => unsafe { irq.u.io.subchannel_nr.into() },
+        other => other,
+    };
+    let kinds = || floating(&device).iter().map(number).collect::<Vec<_>>();
+    assert_eq!(kinds(), [1, 2, KVM_S390_INT_SERVICE]);
     assert_eq!(enqueue(0, BAD), Ok(0), "nothing at all");
     for bytes in [71, 73, 0x200_0001] {
         assert_eq!(enqueue(bytes, address_of(&irqs)), Err(Errno::EINVAL), "{bytes}");
@@ -64,9 +69,9 @@ fn enqueue_and_clear() {
     assert_eq!(clear(4, &0x0001_0001), Ok(0), "none is left of that subchannel");
     assert_eq!(clear(8, &0x0001_0002), Err(Errno::EINVAL));
     assert_eq!(clear(4, &0), Err(Errno::EINVAL));
-    assert!(machine.vm.floating.pending().contains(Pending::io(3)), "the other is still there");
+    assert_eq!(kinds(), [2, KVM_S390_INT_SERVICE], "the other is still there");
     assert_eq!(flic(&device, SET, KVM_DEV_FLIC_CLEAR_IRQS, 0, 0), Ok(0));
-    assert!(machine.vm.floating.pending().is_empty());
+    assert!(kinds().is_empty());
     for group in [KVM_DEV_FLIC_APF_ENABLE, KVM_DEV_FLIC_APF_DISABLE_WAIT] {
         assert_eq!(flic(&device, SET, group, 0, 0), Ok(0));
     }
@@ -97,11 +102,6 @@ fn adapter(id: u32, maskable: u8, flags: u8) -> kvm_s390_io_adapter {
     kvm_s390_io_adapter { id, isc: 5, maskable, swap: 1, flags }
 }
 
-/// How many adapter interrupts are pending.
-fn adapter_interrupts(vm: &Vm) -> usize {
-    vm.floating.all().len()
-}
-
 #[test]
 fn adapters() {
     let machine = Machine::new();
@@ -125,8 +125,8 @@ fn adapters() {
     let inject = |id| flic(&device, SET, KVM_DEV_FLIC_AIRQ_INJECT, id, 0);
     assert_eq!(inject(0), Ok(0));
     assert_eq!(inject(1), Err(Errno::EINVAL));
-    let all = machine.vm.floating.all();
-    let irq = all[0].to_irq();
+    let all = floating(&device);
+    let irq = all[0];
     // SAFETY: integers, valid for any bytes.
     let io = unsafe { irq.u.io };
     assert_eq!((all.len(), irq.r#type, io.io_int_word), (1, 0x0400_0000, 0xa800_0000));
@@ -144,7 +144,7 @@ fn suppression() {
     assert_eq!(flic(&device, GET, KVM_DEV_FLIC_AISM_ALL, 2, place), Err(Errno::EOPNOTSUPP));
     assert_eq!(flic(&device, SET, KVM_DEV_FLIC_AISM_ALL, 2, place), Err(Errno::EOPNOTSUPP));
     let cap = kvm_enable_cap { cap: KVM_CAP_S390_AIS, ..Default::default() };
-    machine.vm.enable_cap(&cap).unwrap();
+    assert_eq!(super::vm(&machine, KVM_ENABLE_CAP, cap), Ok(0));
     for a in [adapter(1, 0, KVM_S390_ADAPTER_SUPPRESSIBLE), adapter(2, 0, 0)] {
         assert_eq!(flic(&device, SET, KVM_DEV_FLIC_ADAPTER_REGISTER, 0, address_of(&a)), Ok(0));
     }
@@ -153,22 +153,22 @@ fn suppression() {
     let inject = |id| flic(&device, SET, KVM_DEV_FLIC_AIRQ_INJECT, id, 0).unwrap();
     inject(1);
     inject(1);
-    assert_eq!(adapter_interrupts(&machine.vm), 2, "all interruptions");
+    assert_eq!(floating(&device).len(), 2, "all interruptions");
     assert_eq!(mode(5, 1), Ok(0));
     inject(1);
     inject(1);
-    assert_eq!(adapter_interrupts(&machine.vm), 3, "a single one");
+    assert_eq!(floating(&device).len(), 3, "a single one");
     inject(2);
-    assert_eq!(adapter_interrupts(&machine.vm), 4, "not suppressible");
+    assert_eq!(floating(&device).len(), 4, "not suppressible");
     assert_eq!(flic(&device, GET, KVM_DEV_FLIC_AISM_ALL, 2, place), Ok(0));
     assert_eq!(all, kvm_s390_ais_all { simm: 0x04, nimm: 0x04 });
     assert_eq!(flic(&device, GET, KVM_DEV_FLIC_AISM_ALL, 1, place), Err(Errno::EINVAL));
     assert_eq!(mode(5, 1), Ok(0), "opens the door again");
     inject(1);
-    assert_eq!(adapter_interrupts(&machine.vm), 5);
+    assert_eq!(floating(&device).len(), 5);
     all = kvm_s390_ais_all { simm: 0xff, nimm: 0xff };
     assert_eq!(flic(&device, SET, KVM_DEV_FLIC_AISM_ALL, 2, place), Ok(0));
     inject(1);
-    assert_eq!(adapter_interrupts(&machine.vm), 5, "no interruptions");
+    assert_eq!(floating(&device).len(), 5, "no interruptions");
     assert_eq!(all.simm, 0xff);
 }

@@ -13,7 +13,8 @@ const INTRODUCTION: &str = "\
 
 What a client of `/dev/kvm` finds, call by call and capability by capability. This page is made from the tables that answer
 the calls (`crates/kvm/src/abi/requests.rs`, `crates/kvm/src/capability.rs`) and from the lists of tests; a test compares it:
-`SOFTSIE_BLESS=1 cargo test -p softsie-kvm document` writes it anew.
+`SOFTSIE_BLESS=1 cargo test -p softsie-kvm document` writes it anew. The same tests run in process and by the preload library's
+door (`cargo test -p softsie-tests --test kvm_clients every_call`).
 
 The interface is that of Linux 6.12 on s390: request numbers, structs and errors are the same on every host. \"Done\" means
 good path and errors as in Linux; \"absent\" means the error of a Linux host without the feature. Any other request is ENOTTY
@@ -24,6 +25,8 @@ What differs from a kernel:
 - Host addresses of memory slots need not be on a boundary of 1 MiB, a page is enough.
 - Signals are the business of who owns the descriptors: in process `immediate_exit` and a kick end KVM_RUN, and
   KVM_SET_SIGNAL_MASK is looked at and no more; the preload library adds signals and their mask.
+- A VM that the client controls (KVM_VM_S390_UCONTROL) needs no privilege. Flags that another thread sets in its state
+  description while the vCPU runs are seen when it is entered again.
 - A CPU in the check-stop state is shown as such (state 6) by KVM_GET_MP_STATE.
 - An eventfd that the client has closed stays assigned until it is deassigned or the VM is gone.
 - A call that meets unmapped memory of a slot ends with EFAULT as in Linux, but the access has been made by then, to a page

@@ -1,10 +1,10 @@
 //! Calls on /dev/kvm.
 //! Truth: section 3.1 of the interface's reference.
 
-use super::{shows, value};
+use super::{Machine, open, shows};
+use crate::Errno;
 use crate::abi::*;
-use crate::ioctl::{self, Outcome};
-use crate::{Errno, System};
+use crate::capability::tests::REFERENCE;
 
 shows! {
     System:
@@ -16,7 +16,7 @@ shows! {
 }
 
 fn system(request: u32, argument: u64) -> Result<u32, Errno> {
-    value(ioctl::system(&System::new(), request, argument))
+    open().call(request, argument)
 }
 
 #[test]
@@ -30,19 +30,35 @@ fn version_and_size() {
 
 #[test]
 fn create_vm() {
-    let created = ioctl::system(&System::new(), KVM_CREATE_VM, 0);
-    assert!(matches!(created, Ok(Outcome::Vm(_))));
-    for kind in [1, 2, 0x8000_0000, 1 << 32] {
+    assert!(open().create(KVM_CREATE_VM, 0).is_ok());
+    assert!(open().create(KVM_CREATE_VM, 1).is_ok(), "controlled by the client");
+    for kind in [2, 3, 0x8000_0000, 1 << 32] {
         assert_eq!(system(KVM_CREATE_VM, kind), Err(Errno::EINVAL), "{kind:#x}");
     }
 }
 
 #[test]
 fn check_extension() {
-    assert_eq!(system(KVM_CHECK_EXTENSION, u64::from(KVM_CAP_S390_COW)), Ok(16));
-    assert_eq!(system(KVM_CHECK_EXTENSION, 0), Ok(0));
-    assert_eq!(system(KVM_CHECK_EXTENSION, u64::MAX), Ok(0), "never an error");
-    assert_eq!(system(KVM_CHECK_EXTENSION, 1 << 32 | 3), Ok(0));
+    let (system, machine) = (open(), Machine::new());
+    let both = |number: u64| {
+        let answer = system.call(KVM_CHECK_EXTENSION, number);
+        assert_eq!(machine.vm.call(KVM_CHECK_EXTENSION, number), answer, "{number}: the VM's answer");
+        answer
+    };
+    for (number, answer) in REFERENCE {
+        let found = both(number.into());
+        match answer {
+            Some(answer) => assert_eq!(found, Ok(answer.cast_unsigned()), "{number}"),
+            // The host's number of CPUs, or whether it has a facility.
+            None => assert!(found.unwrap() <= if number == KVM_CAP_NR_VCPUS { 255 } else { 1 }, "{number}"),
+        }
+    }
+    let special = |number| REFERENCE.iter().any(|(special, _)| *special == number);
+    for number in (0..400).filter(|number| !special(*number)) {
+        assert_eq!(both(number.into()), Ok(0), "{number}");
+    }
+    assert_eq!(both(u64::MAX), Ok(0), "never an error");
+    assert_eq!(both(1 << 32 | 3), Ok(0));
 }
 
 #[test]

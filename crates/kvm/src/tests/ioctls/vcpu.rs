@@ -1,11 +1,10 @@
 //! Calls on a vCPU.
 //! Truth: sections 3.3, 4, 6, 7, 11, 14 and 15 of the interface's reference.
 
-use super::{BAD, address_of, on_vcpu, page, shows, vcpu, vcpu_change, vm};
+use super::ucontrol::{mappings, missing_storage_leaves};
+use super::{BAD, Cpu, Machine, STORAGE, address_of, on_vcpu, page, shows, vcpu, vcpu_change, vm};
+use crate::Errno;
 use crate::abi::*;
-use crate::ioctl::{self, Outcome};
-use crate::tests::machine::{Machine, STORAGE};
-use crate::{Errno, OwnMemory, Vcpu};
 
 shows! {
     Vcpu:
@@ -31,8 +30,8 @@ shows! {
     KVM_S390_CLEAR_RESET => resets;
     KVM_GET_ONE_REG => one_reg;
     KVM_SET_ONE_REG => one_reg;
-    KVM_S390_UCAS_MAP => absent;
-    KVM_S390_UCAS_UNMAP => absent;
+    KVM_S390_UCAS_MAP => mappings, mappings_of_others, missing_storage_leaves;
+    KVM_S390_UCAS_UNMAP => mappings, mappings_of_others;
     KVM_S390_VCPU_FAULT => vcpu_fault;
     KVM_ENABLE_CAP => enable_cap;
     KVM_S390_MEM_OP => mem_op, secure_data_area;
@@ -49,7 +48,7 @@ const EFAULT: Result<u32, Errno> = Err(Errno::EFAULT);
 fn run() {
     let machine = Machine::new();
     let cpu = machine.vcpu(0);
-    machine.write(0x4000, &softsie_isa::assemble("diag %r0,%r0,1", 0x4000).unwrap());
+    machine.assemble(0x4000, "diag %r0,%r0,1");
     page(&cpu, |run| {
         (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000);
         run.exit_reason = 77;
@@ -72,8 +71,6 @@ fn run() {
         assert_eq!((run.exit_reason, run.s390_sieic().icptcode, run.s390_sieic().ipa), (13, 4, 0x8300));
         assert_eq!((run.s390_sieic().ipb, run.psw_addr), (0x0001_0000, 0x4004));
     });
-    cpu.kick();
-    assert_eq!(on_vcpu(&cpu, KVM_RUN, 0), Err(Errno::EINTR));
     page(&cpu, |run| {
         run.regs_mut().prefix = 0x40_0000;
         run.kvm_dirty_regs = KVM_SYNC_PREFIX;
@@ -130,8 +127,16 @@ fn absent() {
     assert_eq!(vcpu(&cpu, KVM_TRANSLATE, kvm_translation::default()), EINVAL);
     assert_eq!(vcpu(&cpu, KVM_S390_PV_CPU_COMMAND, kvm_pv_cmd::default()), EINVAL);
     assert_eq!(on_vcpu(&cpu, KVM_GET_MP_STATE, 0), Ok(5));
+}
+
+#[test]
+fn mappings_of_others() {
+    let machine = Machine::new();
+    let cpu = machine.vcpu(0);
     for request in [KVM_S390_UCAS_MAP, KVM_S390_UCAS_UNMAP] {
-        assert_eq!(vcpu(&cpu, request, kvm_s390_ucas_mapping::default()), Err(Errno::ENOTTY));
+        let mapping = kvm_s390_ucas_mapping { user_addr: 0, vcpu_addr: 0x10_0000, length: 0x10_0000 };
+        assert_eq!(vcpu(&cpu, request, mapping), EINVAL, "the VM is not the client's to control");
+        assert_eq!(on_vcpu(&cpu, request, BAD), EFAULT);
     }
 }
 
@@ -195,7 +200,7 @@ fn guest_debug() {
 fn statistics() {
     let machine = Machine::new();
     let cpu = machine.vcpu(6);
-    let Ok(Outcome::Statistics(file)) = ioctl::vcpu(&cpu, KVM_GET_STATS_FD, 0, &OwnMemory) else { panic!() };
+    let file = cpu.object.create(KVM_GET_STATS_FD, 0).unwrap();
     let mut content = vec![0; 16384];
     let length = file.read_at(0, &mut content);
     // Three of the 105 have 32 values.
@@ -221,7 +226,7 @@ const REFUSED: [u64; 6] =
     [KVM_S390_INT_VIRTIO, KVM_S390_INT_SERVICE, KVM_S390_INT_PFAULT_DONE, 0, 0x0400_0000, 0xffff_ffff];
 
 /// Errors that depend on the CPU, by one of the two calls.
-fn busy(cpu: &Vcpu, inject: impl Fn(u64, u16) -> Result<u32, Errno>) {
+fn busy(cpu: &Cpu, inject: impl Fn(u64, u16) -> Result<u32, Errno>) {
     assert_eq!(inject(KVM_S390_INT_EMERGENCY, 9), EINVAL, "no such CPU");
     assert_eq!(inject(KVM_S390_INT_EXTERNAL_CALL, 9), EINVAL, "no such CPU");
     assert_eq!(inject(KVM_S390_INT_EMERGENCY, 0), Ok(0));
@@ -279,7 +284,9 @@ fn irq() {
 fn store_status() {
     let machine = Machine::new();
     let cpu = machine.vcpu(0);
-    cpu.peer().sd.set_prefix(0x8000);
+    machine.assemble(0x4000, "diag %r0,%r0,1");
+    page(&cpu, |run| (run.regs_mut().prefix, run.kvm_dirty_regs) = (0x8000, KVM_SYNC_PREFIX));
+    cpu.run_at(0x4000);
     let regs = kvm_regs { gprs: core::array::from_fn(|n| 0x1100 + n as u64) };
     assert_eq!(vcpu(&cpu, KVM_SET_REGS, regs), Ok(0));
     assert_eq!(on_vcpu(&cpu, KVM_S390_STORE_STATUS, u64::MAX), Ok(0));
@@ -315,9 +322,9 @@ fn resets() {
             (regs.pft, regs.gbea, regs.pp, regs.todpr, regs.gscb[1]) = (8, 8, 8, 8, 8);
             (regs.riccb[5], regs.vrs_mut()[20]) = (5, [1, 2]);
         });
-        cpu.s390_interrupt(&simple(KVM_S390_RESTART, 0)).unwrap();
+        assert_eq!(vcpu(&cpu, KVM_S390_INTERRUPT, simple(KVM_S390_RESTART, 0)), Ok(0));
     };
-    let pending = || !cpu.peer().local.lock().pending.is_empty();
+    let pending = || cpu.is_pending();
     fill();
     assert_eq!(on_vcpu(&cpu, KVM_S390_NORMAL_RESET, 0), Ok(0));
     assert!(!pending());
@@ -388,7 +395,7 @@ fn enable_cap() {
         assert_eq!(vcpu(&cpu, KVM_ENABLE_CAP, kvm_enable_cap { cap, ..css }), EINVAL, "{cap}");
     }
     assert_eq!(vcpu(&cpu, KVM_ENABLE_CAP, css), Ok(0));
-    machine.write(0x4000, &softsie_isa::assemble("stsch 0(%r1)", 0x4000).unwrap());
+    machine.assemble(0x4000, "stsch 0(%r1)");
     page(&other, |run| (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000));
     assert_eq!(on_vcpu(&other, KVM_RUN, 0), Ok(0));
     assert_eq!(page(&other, |run| run.s390_sieic().ipa), 0xb234, "for all CPUs");
@@ -425,13 +432,13 @@ fn mem_op() {
     assert_eq!(with(kvm_s390_mem_op { buf: BAD, ..op }), EFAULT);
     assert_eq!(with(kvm_s390_mem_op { gaddr: STORAGE as u64, buf: BAD, ..op }), EFAULT, "the buffer is read first");
     assert_eq!(with(kvm_s390_mem_op { gaddr: STORAGE as u64 - 4, ..op }), Ok(5));
-    assert!(cpu.peer().local.lock().pending.is_empty());
+    assert!(!cpu.is_pending());
     let inject = kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_INJECT_EXCEPTION, gaddr: STORAGE as u64, ..op };
     assert_eq!(with(inject), Ok(5));
-    assert_eq!(cpu.peer().local.lock().program.code, 5, "pending");
+    assert!(cpu.is_pending());
     let check = kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_CHECK_ONLY, buf: BAD, ..op };
     assert_eq!(with(check), Ok(0));
-    machine.vm.storage.map().page(0x4000).unwrap().state.set_key(softsie_mem::StorageKey(0x58));
+    machine.set_key(0x4000, 0x58);
     let keyed = kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_SKEY_PROTECTION, key: 6, gaddr: 0x4000, ..op };
     assert_eq!(with(keyed), Ok(4));
     assert_eq!(with(kvm_s390_mem_op { op: KVM_S390_MEMOP_LOGICAL_READ, ..keyed }), Ok(4), "fetch protection");
@@ -467,8 +474,8 @@ fn irq_state() {
     let mut room = [kvm_s390_irq::new(0); 8];
     let buf = room.as_mut_ptr().expose_provenance() as u64;
     let state = |len| kvm_s390_irq_state { buf, len, ..Default::default() };
-    let get = |cpu: &Vcpu, state: kvm_s390_irq_state| vcpu(cpu, KVM_S390_GET_IRQ_STATE, state);
-    let set = |cpu: &Vcpu, state: kvm_s390_irq_state| vcpu(cpu, KVM_S390_SET_IRQ_STATE, state);
+    let get = |cpu: &Cpu, state: kvm_s390_irq_state| vcpu(cpu, KVM_S390_GET_IRQ_STATE, state);
+    let set = |cpu: &Cpu, state: kvm_s390_irq_state| vcpu(cpu, KVM_S390_SET_IRQ_STATE, state);
     assert_eq!(get(&cpu, state(0)), EINVAL);
     assert_eq!(get(&cpu, state(1)), Ok(0), "nothing is pending");
     for (kind, parm) in [
@@ -478,11 +485,11 @@ fn irq_state() {
         (KVM_S390_SIGP_SET_PREFIX, 0x6000),
         (KVM_S390_PROGRAM_INT, 0x11),
     ] {
-        cpu.s390_interrupt(&simple(kind, parm)).unwrap();
+        assert_eq!(vcpu(&cpu, KVM_S390_INTERRUPT, simple(kind, parm)), Ok(0));
     }
     let mut mchk = kvm_s390_irq::new(KVM_S390_MCHK);
     mchk.u.mchk = kvm_s390_mchk_info { cr14: 1 << 28, mcic: 1 << 54, ext_damage_code: 7, ..Default::default() };
-    cpu.s390_irq(&mchk).unwrap();
+    assert_eq!(vcpu(&cpu, KVM_S390_IRQ, mchk), Ok(0));
     assert_eq!(get(&cpu, state(6 * 72 - 1)), Err(Errno::ENOBUFS));
     assert_eq!(get(&cpu, kvm_s390_irq_state { buf: BAD, ..state(576) }), EFAULT);
     assert_eq!(get(&cpu, state(576)), Ok(6 * 72));

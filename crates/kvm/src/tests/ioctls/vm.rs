@@ -5,11 +5,13 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::{BAD, address_of, create_flic, flic, on_vm, page, shows, value, vcpu, vm, vm_change};
+use super::door::has_doublewords;
+use super::{
+    BAD, Machine, Object, STORAGE, address_of, create_flic, flic, floating, on_vcpu, on_vm, page, shows, vcpu, vm,
+    vm_change,
+};
+use crate::Errno;
 use crate::abi::*;
-use crate::ioctl::Outcome;
-use crate::tests::machine::{Machine, STORAGE};
-use crate::{Errno, OwnMemory, Vm};
 
 shows! {
     Vm:
@@ -44,10 +46,10 @@ const EINVAL: Result<u32, Errno> = Err(Errno::EINVAL);
 #[test]
 fn create_vcpu() {
     let machine = Machine::new();
-    assert!(matches!(on_vm(&machine, KVM_CREATE_VCPU, 3), Ok(Outcome::Vcpu(cpu)) if cpu.id() == 3));
-    assert_eq!(value(on_vm(&machine, KVM_CREATE_VCPU, 3)), Err(Errno::EEXIST));
+    let _cpu = machine.vcpu(3);
+    assert_eq!(on_vm(&machine, KVM_CREATE_VCPU, 3), Err(Errno::EEXIST));
     for id in [255, 256, 1 << 32, u64::MAX] {
-        assert_eq!(value(on_vm(&machine, KVM_CREATE_VCPU, id)), EINVAL, "{id}");
+        assert_eq!(on_vm(&machine, KVM_CREATE_VCPU, id), EINVAL, "{id}");
     }
 }
 
@@ -55,7 +57,7 @@ fn create_vcpu() {
 fn check_extension() {
     let machine = Machine::new();
     for cap in [(KVM_CAP_S390_COW, 16), (KVM_CAP_S390_MEM_OP, 65536), (0, 0), (9999, 0)] {
-        assert_eq!(value(on_vm(&machine, KVM_CHECK_EXTENSION, u64::from(cap.0))), Ok(cap.1));
+        assert_eq!(on_vm(&machine, KVM_CHECK_EXTENSION, u64::from(cap.0)), Ok(cap.1));
     }
 }
 
@@ -84,7 +86,9 @@ fn enable_cap() {
         assert_eq!(enable(cap(number)), Err(Errno::EBUSY), "{number}");
     }
     assert_eq!(enable(cap(KVM_CAP_S390_USER_INSTR0)), Ok(0), "also when there are vCPUs");
-    assert_ne!(cpu.peer().sd.ictl.get() & 0x8000_0000, 0, "operation exceptions are intercepted");
+    machine.write(0x4000, &[0, 0]);
+    cpu.run_at(0x4000);
+    page(&cpu, |run| assert_eq!((run.s390_sieic().icptcode, run.s390_sieic().ipa), (0x2c, 0)));
 }
 
 #[test]
@@ -128,11 +132,11 @@ fn moving_and_deleting_slots() {
     let set = |region: kvm_userspace_memory_region| vm(&machine, KVM_SET_USER_MEMORY_REGION, region);
     let cpu = machine.vcpu(0);
     machine.write(0x5000, b"here");
-    machine.vm.storage.map().page(0x5000).unwrap().state.set_key(softsie_mem::StorageKey(0x70));
+    machine.set_key(0x5000, 0x70);
     assert_eq!(set(kvm_userspace_memory_region { guest_phys_addr: 0x40_0000, ..good }), Ok(0));
     assert_eq!(&machine.read::<4>(0x40_5000), b"here");
-    assert_eq!(machine.vm.storage.map().page(0x40_5000).unwrap().state.key().0 & 0xf0, 0x70, "the key comes along");
-    assert!(machine.vm.storage.map().page(0x5000).is_none());
+    assert_eq!(machine.key(0x40_5000) & 0xf0, 0x70, "the key comes along");
+    assert_eq!(on_vcpu(&cpu, KVM_S390_VCPU_FAULT, 0x5000), Err(Errno::EFAULT));
     assert_eq!(cpu.run(), Err(Errno::EFAULT), "the prefix area is not there");
     assert_eq!(set(good), Ok(0));
     assert_eq!(&machine.read::<4>(0x5000), b"here");
@@ -175,7 +179,7 @@ fn dirty_log() {
     // A guest's stores, by a translation that it keeps: pages 5 and 6, again after the log was read, then 6 alone.
     let cpu = machine.vcpu(0);
     let program = "again: lghi %r1,1\nstg %r1,0(%r5)\nstg %r1,0(%r6)\ndiag %r0,%r0,1\nstg %r1,8(%r6)\ndiag %r0,%r0,2";
-    machine.write(0x4000, &softsie_isa::assemble(program, 0x4000).unwrap());
+    machine.assemble(0x4000, program);
     assert_eq!(log(0, place), Ok(0));
     page(&cpu, |run| {
         (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000);
@@ -200,8 +204,8 @@ fn dirty_log() {
         ..Default::default()
     };
     assert_eq!(vm(&machine, KVM_S390_MEM_OP, op), Ok(0));
-    cpu.s390_store_status(0x9200).unwrap();
-    machine.vm.storage.map().page(0xb000).unwrap().state.set_key(softsie_mem::StorageKey(0x30));
+    assert_eq!(on_vcpu(&cpu, KVM_S390_STORE_STATUS, 0x9200), Ok(0));
+    machine.set_key(0xb000, 0x30);
     assert_eq!(log(0, place), Ok(0));
     assert_eq!(bitmap[..2], [0, 0x0b], "pages 8, 9 and, by its key, 11");
     assert_eq!(vm(&machine, KVM_SET_USER_MEMORY_REGION, region), Ok(0));
@@ -215,7 +219,7 @@ fn eventfd() -> std::fs::File {
 }
 
 /// A machine with adapter 1 and a route 7 to it: indicators at 0x5000 and 0x6000.
-fn routed() -> (Machine, std::sync::Arc<crate::device::Flic>) {
+fn routed() -> (Machine, Object) {
     let machine = Machine::new();
     let device = create_flic(&machine);
     let adapter = kvm_s390_io_adapter { id: 1, isc: 2, maskable: 0, swap: 1, flags: 0 };
@@ -276,32 +280,29 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn pending(vm: &Vm) -> usize {
-    vm.floating.all().len()
-}
-
 #[test]
 fn irqfd() {
-    let (machine, _device) = routed();
+    let (machine, device) = routed();
+    let pending = || floating(&device).len();
     let mut event = eventfd();
     let fd = event.as_raw_fd().cast_unsigned();
     assert_eq!(vm(&machine, KVM_IRQFD, kvm_irqfd { fd, gsi: 7, ..Default::default() }), Ok(0));
     event.write_all(&1u64.to_ne_bytes()).unwrap();
-    wait_for("the interrupt", || pending(&machine.vm) == 1);
+    wait_for("the interrupt", || pending() == 1);
     assert_eq!(machine.read::<2>(0x5000), [0, 0x40], "bit 9 from the left");
     assert_eq!(machine.read::<1>(0x6000), [0x10], "bit 3");
-    let irq = machine.vm.floating.all()[0].to_irq();
+    let irq = floating(&device)[0];
     // SAFETY: integers, valid for any bytes.
     assert_eq!((irq.r#type, unsafe { irq.u.io.io_int_word }), (0x0400_0000, 0x9000_0000));
     // The summary is still on: the indicator alone is set.
     machine.write(0x5000, &[0, 0]);
     event.write_all(&1u64.to_ne_bytes()).unwrap();
     wait_for("the indicator", || machine.read::<2>(0x5000) == [0, 0x40]);
-    assert_eq!(pending(&machine.vm), 1);
+    assert_eq!(pending(), 1);
     // The guest has taken notice.
     machine.write(0x6000, &[0]);
     event.write_all(&1u64.to_ne_bytes()).unwrap();
-    wait_for("the second interrupt", || pending(&machine.vm) == 2);
+    wait_for("the second interrupt", || pending() == 2);
     let mut counter = [0; 8];
     assert!(event.read(&mut counter).is_err(), "the event was consumed");
     let off = kvm_irqfd { fd, gsi: 7, flags: KVM_IRQFD_FLAG_DEASSIGN, ..Default::default() };
@@ -309,7 +310,7 @@ fn irqfd() {
     machine.write(0x6000, &[0]);
     event.write_all(&1u64.to_ne_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(20));
-    assert_eq!(pending(&machine.vm), 2);
+    assert_eq!(pending(), 2);
     assert_eq!(event.read(&mut counter).unwrap(), 8, "nobody else reads it");
 }
 
@@ -346,7 +347,7 @@ fn ioeventfd() {
     assert_eq!(vm(&machine, KVM_IOEVENTFD, notification(event.as_raw_fd())), Ok(0));
     let cpu = machine.vcpu(0);
     let css = kvm_enable_cap { cap: KVM_CAP_S390_CSS_SUPPORT, ..Default::default() };
-    machine.write(0x4000, &softsie_isa::assemble("diag %r0,%r0,0x500\ndiag %r0,%r0,1", 0x4000).unwrap());
+    machine.assemble(0x4000, "diag %r0,%r0,0x500\ndiag %r0,%r0,1");
     let run = |queue: u64, subchannel: u64| {
         page(&cpu, |run| {
             (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000);
@@ -405,9 +406,8 @@ fn create_device() {
     assert_eq!(device.fd, 77);
     device.flags = 0;
     let address = core::ptr::from_mut(&mut device).expose_provenance() as u64;
-    let Ok(Outcome::Device(created)) = on_vm(&machine, KVM_CREATE_DEVICE, address) else { panic!() };
-    created.put(5, &OwnMemory).unwrap();
-    assert_eq!(device, kvm_create_device { r#type: 6, fd: 5, flags: 0 });
+    let _flic = machine.vm.create(KVM_CREATE_DEVICE, address).unwrap();
+    assert!(device.fd < 77 && (device.r#type, device.flags) == (6, 0));
     assert_eq!(vm_change(&machine, KVM_CREATE_DEVICE, &mut device), EINVAL, "a second one");
     for kind in [KVM_DEV_TYPE_VFIO, 0, 5, 99] {
         device.r#type = kind;
@@ -419,8 +419,8 @@ fn create_device() {
 fn absent() {
     let machine = Machine::new();
     let cpu = machine.vcpu(0);
-    assert_eq!(value(on_vm(&machine, KVM_RESET_DIRTY_RINGS, 0)), EINVAL);
-    assert_eq!(value(on_vm(&machine, KVM_S390_ZPCI_OP, BAD)), EINVAL);
+    assert_eq!(on_vm(&machine, KVM_RESET_DIRTY_RINGS, 0), EINVAL);
+    assert_eq!(on_vm(&machine, KVM_S390_ZPCI_OP, BAD), EINVAL);
     assert_eq!(vm(&machine, KVM_S390_PV_COMMAND, kvm_pv_cmd::default()), EINVAL);
     assert_eq!(cpu.run(), Err(Errno::EINVAL), "but the client now controls CPU states, and the CPU is stopped");
 }
@@ -428,8 +428,9 @@ fn absent() {
 #[test]
 fn statistics() {
     let machine = Machine::new();
-    let Ok(Outcome::Statistics(file)) = on_vm(&machine, KVM_GET_STATS_FD, 0) else { panic!() };
-    machine.vm.s390_interrupt(&kvm_s390_interrupt { r#type: 0, parm: 1, parm64: 0 }).unwrap();
+    let file = machine.vm.create(KVM_GET_STATS_FD, 0).unwrap();
+    let interrupt = kvm_s390_interrupt { r#type: 0, parm: 1, parm64: 0 };
+    assert_eq!(vm(&machine, KVM_S390_INTERRUPT, interrupt), Ok(0));
     let mut content = vec![0; 4096];
     let length = file.read_at(0, &mut content);
     let word = |at: usize| u32::from_ne_bytes(content[at..at + 4].try_into().unwrap()) as usize;
@@ -472,9 +473,9 @@ fn interrupt() {
 #[test]
 fn create_irqchip() {
     let machine = Machine::new();
-    assert_eq!(value(on_vm(&machine, KVM_CREATE_IRQCHIP, 0)), EINVAL);
+    assert_eq!(on_vm(&machine, KVM_CREATE_IRQCHIP, 0), EINVAL);
     assert_eq!(vm(&machine, KVM_ENABLE_CAP, cap(KVM_CAP_S390_IRQCHIP)), Ok(0));
-    assert_eq!(value(on_vm(&machine, KVM_CREATE_IRQCHIP, 0)), Ok(0));
+    assert_eq!(on_vm(&machine, KVM_CREATE_IRQCHIP, 0), Ok(0));
 }
 
 fn attribute(machine: &Machine, request: u32, group: u32, attr: u64, addr: u64) -> Result<u32, Errno> {
@@ -556,8 +557,9 @@ fn tod() {
     assert_eq!(set(&machine, group, KVM_S390_VM_TOD_EXT, &clock), Ok(0));
     assert_eq!(get(&machine, group, KVM_S390_VM_TOD_EXT, &mut clock), Ok(0));
     assert!(clock.epoch_idx == 0 && clock.tod - 0x5678_0000_0000_0000 < second);
-    let guest = softsie_cpu::TodClock::now().wrapping_add(cpu.peer().sd.epoch.get());
-    assert!(guest - clock.tod < second, "vCPUs follow");
+    machine.assemble(0x4000, "stck 0x100(%r0)\ndiag %r0,%r0,1");
+    cpu.run_at(0x4000);
+    assert!(machine.read_u64(0x100) - clock.tod < second, "vCPUs follow");
     clock.epoch_idx = 1;
     assert_eq!(set(&machine, group, KVM_S390_VM_TOD_EXT, &clock), EINVAL, "without facility 139");
     let mut high = 7u8;
@@ -575,11 +577,30 @@ fn tod() {
     }
 }
 
+/// Whether the host has a facility.
+fn host_has(machine: &Machine, n: usize) -> bool {
+    let mut host = kvm_s390_vm_cpu_machine::default();
+    assert_eq!(get(machine, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_MACHINE, &mut host), Ok(0));
+    // Bits count from the left of strings of bytes, or of doublewords.
+    let byte = if has_doublewords() { (n / 8) ^ 7 } else { n / 8 };
+    host.fac_list[byte] & 0x80 >> (n % 8) != 0
+}
+
+/// With the bytes of each doubleword reversed.
+fn swapped(functions: kvm_s390_vm_cpu_subfunc) -> kvm_s390_vm_cpu_subfunc {
+    const SIZE: usize = size_of::<kvm_s390_vm_cpu_subfunc>();
+    // SAFETY: a struct of bytes.
+    let mut bytes = unsafe { core::mem::transmute::<kvm_s390_vm_cpu_subfunc, [u8; SIZE]>(functions) };
+    bytes.chunks_exact_mut(8).for_each(<[u8]>::reverse);
+    // SAFETY: as above.
+    unsafe { core::mem::transmute(bytes) }
+}
+
 #[test]
 fn crypto() {
     let machine = Machine::new();
     let group = KVM_S390_VM_CRYPTO;
-    let expected = if machine.vm.has_facility(76) { Ok(0) } else { EINVAL };
+    let expected = if host_has(&machine, 76) { Ok(0) } else { EINVAL };
     for attr in KVM_S390_VM_CRYPTO_ENABLE_AES_KW..=KVM_S390_VM_CRYPTO_DISABLE_DEA_KW {
         assert_eq!(set(&machine, group, attr, &0u64), expected, "{attr}");
         assert_eq!(get(&machine, group, attr, &mut 0u64), ENXIO, "{attr}");
@@ -603,7 +624,7 @@ fn model() {
     assert_eq!(again, processor);
     let mut host = kvm_s390_vm_cpu_machine::default();
     assert_eq!(get(&machine, group, KVM_S390_VM_CPU_MACHINE, &mut host), Ok(0));
-    assert_eq!(host.fac_list[0] & 0xe0, 0xe0, "N3 and z/Architecture, installed and active");
+    assert!((0..3).all(|n| host_has(&machine, n)), "N3 and z/Architecture, installed and active");
     let mut feat = kvm_s390_vm_cpu_feat::default();
     assert_eq!(get(&machine, group, KVM_S390_VM_CPU_MACHINE_FEAT, &mut feat), Ok(0));
     assert_eq!(set(&machine, group, KVM_S390_VM_CPU_PROCESSOR_FEAT, &feat), Ok(0));
@@ -614,6 +635,9 @@ fn model() {
     let mut chosen = kvm_s390_vm_cpu_subfunc::default();
     assert_eq!(get(&machine, group, KVM_S390_VM_CPU_MACHINE_SUBFUNC, &mut functions), Ok(0));
     assert_eq!(get(&machine, group, KVM_S390_VM_CPU_PROCESSOR_SUBFUNC, &mut chosen), Ok(0));
+    if has_doublewords() {
+        functions = swapped(functions);
+    }
     assert_eq!(chosen, functions, "the host's, until they are set");
     assert_eq!(set(&machine, group, KVM_S390_VM_CPU_PROCESSOR_SUBFUNC, &functions), Ok(0));
     let mut ultravisor = 1u64;
@@ -686,8 +710,8 @@ fn topology() {
     assert_eq!(report, 1, "a CPU was added");
     // PTF: 2 checks and resets the report, 0 and 1 are the client's, others do not exist.
     machine.write_psw(0x1d0, 0x0000_0001_8000_0000, 0xd000);
-    machine.write(0xd000, &softsie_isa::assemble("diag %r0,%r0,0xd", 0xd000).unwrap());
-    machine.write(0x4000, &softsie_isa::assemble("ptf %r1\nipm %r2\ndiag %r0,%r0,1", 0x4000).unwrap());
+    machine.assemble(0xd000, "diag %r0,%r0,0xd");
+    machine.assemble(0x4000, "ptf %r1\nipm %r2\ndiag %r0,%r0,1");
     let run = |function: u64| {
         page(&cpu, |run| {
             (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000);
@@ -743,7 +767,7 @@ fn keys() {
     // A guest that looks at a key uses keys.
     let machine = Machine::new();
     let cpu = machine.vcpu(0);
-    machine.write(0x4000, &softsie_isa::assemble("iske %r1,%r2\ndiag %r0,%r0,1", 0x4000).unwrap());
+    machine.assemble(0x4000, "iske %r1,%r2\ndiag %r0,%r0,1");
     page(&cpu, |run| (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000));
     cpu.run().unwrap();
     assert_eq!(vm(&machine, KVM_S390_GET_SKEYS, range), Ok(0));
@@ -772,7 +796,7 @@ fn cmma() {
     // The guest says that page 5 is unused and page 7 volatile.
     let cpu = machine.vcpu(0);
     let program = "essa %r1,%r5,2\nessa %r3,%r7,3\nessa %r4,%r5,0\ndiag %r0,%r0,1";
-    machine.write(0x4000, &softsie_isa::assemble(program, 0x4000).unwrap());
+    machine.assemble(0x4000, program);
     let run = || {
         page(&cpu, |run| {
             (run.psw_mask, run.psw_addr) = (0x0000_0001_8000_0000, 0x4000);
@@ -843,7 +867,7 @@ fn mem_op() {
     assert_eq!(vm(kvm_s390_mem_op { buf: BAD, ..op }), Err(Errno::EFAULT));
     assert_eq!(vm(kvm_s390_mem_op { gaddr: 1 << 40, buf: BAD, ..op }), Ok(5), "storage is looked at first");
     assert_eq!(vm(kvm_s390_mem_op { gaddr: STORAGE as u64 - 4, ..op }), Ok(5));
-    machine.vm.storage.map().page(0x5000).unwrap().state.set_key(softsie_mem::StorageKey(0x50));
+    machine.set_key(0x5000, 0x50);
     let keyed = kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_SKEY_PROTECTION, key: 6, ..op };
     assert_eq!(vm(keyed), Ok(4), "on the second page");
     assert_eq!(vm(kvm_s390_mem_op { key: 0, ..keyed }), Ok(0));
@@ -886,7 +910,7 @@ fn compare_and_exchange() {
         }
         assert_eq!(exchange(kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_CHECK_ONLY, ..op }), EINVAL);
         assert_eq!(exchange(kvm_s390_mem_op { size: 65537, ..op }), Err(Errno::E2BIG));
-        machine.vm.storage.map().page(at).unwrap().state.set_key(softsie_mem::StorageKey(0x50));
+        machine.set_key(at, 0x50);
         let keyed = kvm_s390_mem_op { flags: KVM_S390_MEMOP_F_SKEY_PROTECTION, key: 6, ..op };
         assert_eq!(exchange(keyed), Ok(4));
         assert_eq!(exchange(kvm_s390_mem_op { key: 5, ..keyed }), Ok(0));
