@@ -29,7 +29,7 @@ pub const EXEMPT: &[(Op, &str)] = &[
 pub fn completed_by_the_host(op: Op) -> Option<&'static str> {
     use Op::*;
     Some(match op {
-        DIAG | STIDP | SCK | SPX | STPX | STAP | TB | STSI | STFL => "crates/kvm/src/tests/instructions.rs",
+        DIAG | STIDP | SCK | SPX | STPX | STAP | TB | STSI | STFL | STHYI => "crates/kvm/src/tests/instructions.rs",
         PTF | CLP | PQAP | TPEI => "for the client: crates/kvm/src/tests/instructions.rs",
         ESSA => "not installed by the host: crates/kvm/src/tests/instructions.rs",
         SIGP => "crates/kvm/src/tests/sigp.rs",

@@ -88,7 +88,7 @@ fn identification() {
     vcpu.peer().sd.gpsw_mask.set(EA_BA);
     with_gr1(&vcpu, 0x5000);
     exec(&vcpu, s_format(STIDP)).unwrap();
-    assert_eq!(machine.read::<8>(0x5000)[4..6], [0x85, 0x61], "machine type of z15");
+    assert_eq!(machine.read::<8>(0x5000)[4..6], [0x39, 0x31], "machine type of z16");
     exec(&vcpu, s_format(STAP)).unwrap();
     assert_eq!(machine.read::<2>(0x5000), [0, 3]);
 }
@@ -269,7 +269,7 @@ fn system_information() {
         assert_eq!(cc(&vcpu), 0, "{gr0:#x} {gr1}");
     }
     stsi(0x1000_0001, 1).unwrap();
-    assert_eq!(machine.read::<4>(0x5000 + 48), [0xf8, 0xf5, 0xf6, 0xf1], "type");
+    assert_eq!(machine.read::<4>(0x5000 + 48), [0xf3, 0xf9, 0xf3, 0xf1], "type");
     stsi(0x3000_0002, 2).unwrap();
     assert_eq!(machine.read::<1>(0x5000 + 31), [1], "one level");
     assert_eq!(machine.read::<2>(0x5000 + 36), [0, 1], "one CPU");
@@ -545,7 +545,7 @@ fn hypervisor_information() {
     let (machine_at, partition_at) = (half(12), half(16));
     assert_eq!((machine_at, half(14), partition_at, half(18)), (48, 64, 48 + 64, 56));
     assert_eq!(half(machine_at + 4), 1, "CPUs");
-    assert_eq!(machine.read::<4>(0x5000 + machine_at + 20), [0xf8, 0xf5, 0xf6, 0xf1], "the machine's type");
+    assert_eq!(machine.read::<4>(0x5000 + machine_at + 20), [0xf3, 0xf9, 0xf3, 0xf1], "the machine's type");
     assert_eq!((half(partition_at + 4), half(partition_at + 6)), (1, 1), "number and CPUs");
     sthyi(1, 0x6001).unwrap();
     assert_eq!((cc(&vcpu), result()), (3, 4), "no such function, whatever the address");
