@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -264,6 +266,40 @@ static void processes(char *program)
     KEPT(child > 0 && waitpid(child, &status, 0) == child && status == 0, "a program that is left the system by exec can use it");
 }
 
+static int pass(int descriptor)
+{
+    int ends[2];
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct iovec word = {.iov_base = "x", .iov_len = 1};
+    struct msghdr message = {.msg_iov = &word, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+        exit(2);
+    int result = sendmsg(ends[0], &message, 0);
+    int error = errno;
+    close(ends[0]);
+    close(ends[1]);
+    errno = error;
+    return result;
+}
+
+static void by_number(void)
+{
+    struct { unsigned long flags, mode, resolve; } how = {.flags = O_RDWR | O_CLOEXEC};
+    int own = syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", &how, sizeof how);
+    KEPT(syscall(SYS_ioctl, own, KVM_GET_API_VERSION, 0) == 12, "openat2 opens it, and calls by number work");
+    int copy = syscall(SYS_dup, own);
+    KEPT(syscall(SYS_close, own) == 0 && ioctl(copy, KVM_GET_API_VERSION, 0) == 12, "also duplicates and closes");
+    KEPT(syscall(SYS_close, copy) == 0 && FAILS(syscall(SYS_close, copy), EBADF), "the last one is gone");
+    KEPT(FAILS(syscall(SYS_openat2, AT_FDCWD, "/dev/kvm", NULL, 0), EFAULT), "a bad address is found");
+    KEPT(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) >= 0, "other calls are the kernel's");
+    KEPT(FAILS(pass(vcpu), EINVAL) && FAILS(pass(kvm), EINVAL), "descriptors are not sent to others");
+    KEPT(pass(1) == 1, "but those of others are");
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2)
@@ -279,6 +315,7 @@ int main(int argc, char **argv)
     run = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     KEPT(vcpu >= 0 && run != MAP_FAILED, "a vCPU can be mapped");
     descriptors();
+    by_number();
     signals();
     lost_storage();
     processes(argv[0]);

@@ -14,7 +14,7 @@ use crate::object::Kind;
 use crate::{call, descriptor, device_node, next, signals};
 
 /// A result as the C library gives it.
-fn as_c(result: Result<c_int>) -> c_int {
+pub(crate) fn as_c(result: Result<c_int>) -> c_int {
     result.unwrap_or_else(|Errno(errno)| {
         // SAFETY: the thread's own errno.
         unsafe { *libc::__errno_location() = errno };

@@ -14,6 +14,7 @@ mod byte_order;
 mod call;
 mod descriptor;
 mod device_node;
+mod direct;
 mod fork;
 mod inside;
 mod interpose;

@@ -115,5 +115,7 @@ next! {
     fstatat(folder: c_int, path: *const c_char, to: *mut libc::stat, flags: c_int) [] -> c_int;
     fstatat64(folder: c_int, path: *const c_char, to: *mut libc::stat, flags: c_int) [] -> c_int;
     statx(folder: c_int, path: *const c_char, flags: c_int, mask: c_uint, to: *mut libc::statx) [] -> c_int;
+    sendmsg(socket: c_int, message: *const libc::msghdr, flags: c_int) [] -> isize;
+    sendmmsg(socket: c_int, messages: *mut libc::mmsghdr, count: c_uint, flags: c_int) [] -> c_int;
     sigaction(signal: c_int, new: *const libc::sigaction, old: *mut libc::sigaction) [] -> c_int;
 }
