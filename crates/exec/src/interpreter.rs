@@ -251,11 +251,12 @@ fn run_until_synchronized<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O,
     }
 }
 
-/// Counts an arrival at `address` in the current page; whether the tier is to be asked.
+/// Counts an arrival at `address` in the current page; whether the tier is to be asked: it is at the first, because it may
+/// know the place already.
 #[inline(always)]
 fn is_hot<T: Tier>(cpu: &mut Cpu, tier: &T, address: u64) -> bool {
     let heat = cpu.heat(address);
-    if *heat < tier.threshold() {
+    if *heat != 0 && *heat < tier.threshold() {
         *heat += 1;
         return false;
     }

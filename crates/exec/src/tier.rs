@@ -19,10 +19,11 @@ pub trait Tier {
     /// Whether there is one at all.
     const ACTIVE: bool;
 
-    /// How often the target of a branch is reached ([`Cpu::heat`]) before [`Tier::arrive`] is asked.
+    /// How often the target of a branch is reached ([`Cpu::heat`]) before [`Tier::arrive`] is asked again.
     fn threshold(&self) -> u16;
 
-    /// Execution has come to `address`, which is in the CPU's current page, and is hot.
+    /// Execution has come to `address`, which is in the CPU's current page, for the first time or has made it hot. At the
+    /// first time the tier counts.
     fn arrive(&mut self, cpu: &mut Cpu, address: u64) -> Arrival;
 }
 

@@ -90,6 +90,12 @@ impl Compiler {
         })
     }
 
+    /// What its code depends on besides what it is made from.
+    pub(crate) fn identity(&self) -> String {
+        let target: Vec<String> = self.isa.isa_flags().iter().map(ToString::to_string).collect();
+        format!("{} {} {}", self.isa.triple(), self.isa.flags(), target.join(" "))
+    }
+
     /// The code of a region, and whether it is a draft. It needs no relocation.
     pub(crate) fn compile(&mut self, plan: &Plan) -> Result<(&[u8], bool), Error> {
         self.context.clear();

@@ -169,6 +169,13 @@ impl Engine {
                 }
                 Found::Others | Found::Unknown => {}
             }
+            if heat < self.translator.threshold() {
+                if let Some(region) = self.translator.recall(&self.generation, key, cpu) {
+                    break region;
+                }
+                *cpu.heat(address) = 1;
+                return None;
+            }
             let options = self.translator.options();
             let source = Source::of(cpu, options, key.offset, mode, options.style);
             self.translator.request(&self.generation, key.absolute, source);

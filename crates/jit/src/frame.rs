@@ -36,6 +36,10 @@ pub(crate) struct Data {
     pub(crate) entry: u16,
     /// Its instructions.
     pub(crate) records: Box<[Decoded]>,
+    /// What the last of them has in the next page.
+    pub(crate) rest: Box<[u8]>,
+    /// Bytes of code.
+    pub(crate) length: u32,
 }
 
 /// After how many counts a region that has asked looks for the answer.

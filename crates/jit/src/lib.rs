@@ -9,8 +9,8 @@
 //! running its semantics over a machine that only takes notes; `region` the plan; `emit` the machine that generates code,
 //! with `registers`, `cc`, `float` and `memory` as its parts; `build` plan to function; `compiler` function to bytes; `arena` bytes
 //! to executable memory; `translator` what was compiled, for all CPUs; `frame` what running code and Rust tell each other;
-//! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean; `perf_map`
-//! names for profilers; `dump` regions as text.
+//! `chain` from region to region; `engine` finding and running regions; `heat` what a page's notes on its places mean; `saved`
+//! translations of earlier runs, with `identity` of this build; `perf_map` names for profilers; `dump` regions as text.
 
 mod arena;
 mod build;
@@ -25,11 +25,13 @@ mod engine;
 mod float;
 mod frame;
 mod heat;
+mod identity;
 mod memory;
 mod mode;
 mod perf_map;
 mod region;
 mod registers;
+mod saved;
 mod survey;
 mod translator;
 mod two_operands;
@@ -40,4 +42,5 @@ pub use dump::{Listing, dump_regions_at, take_dumps};
 pub use engine::{Counters, Engine};
 pub use perf_map::{address_of as address_of_symbol, enable as enable_perf_map};
 pub use region::Style;
+pub use saved::{keep as keep_translations, keep_by_default as keep_translations_by_default};
 pub use translator::{Options, Translated, Translator, without_signals};

@@ -26,6 +26,11 @@ impl Mode {
         Mode { psw: psw & (named | OTHER_PSW_BITS), cr0: cr0 & (Cr0::AFP_REGISTER.bits() | Cr0::VECTOR.bits()) }
     }
 
+    /// All there is to it, as numbers.
+    pub(crate) fn words(self) -> [u64; 2] {
+        [self.psw, self.cr0]
+    }
+
     fn psw(self) -> Psw {
         Psw::new(self.psw, 0)
     }

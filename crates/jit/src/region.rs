@@ -383,23 +383,35 @@ fn executed(source: &Source, o: &Operands, known: &KnownAddresses) -> Option<Ope
     Some(extract(op, text, at as u16))
 }
 
+/// The decoded instruction at `offset` of `page`, and its bytes in the next page, which begins with `next` where that is known.
+/// `None` when it is no instruction of `model`, or not all known.
+pub(crate) fn record(
+    page: &[u8; PAGE],
+    next: Option<[u8; 4]>,
+    model: &Model,
+    offset: i64,
+) -> Option<(Decoded, Box<[u8]>)> {
+    let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
+    let length = usize::from(instruction_length(*page.get(at)?));
+    let here = page.get(at..(at + length).min(PAGE))?;
+    let mut text = [0; 8];
+    text[..here.len()].copy_from_slice(here);
+    let rest: Box<[u8]> = match length - here.len() {
+        0 => Box::default(),
+        missing => next?[..missing].into(),
+    };
+    text[here.len()..length].copy_from_slice(&rest);
+    let text = u64::from_be_bytes(text);
+    let op = decode(text).filter(|op| model.has_instruction(*op) && semantics::is_implemented(*op))?;
+    let operands: Operands = extract(op, text, at as u16);
+    Some((Decoded { handler: (DISPATCH.handler)(model, &operands), operands }, rest))
+}
+
 impl Item {
     /// The instruction at `offset`; `None` when it is none, is not all known, or is certain to raise an exception.
     fn new(source: &Source, offset: i64, known: &KnownAddresses) -> Option<Item> {
-        let at = usize::try_from(offset).ok().filter(|at| at % 2 == 0)?;
-        let length = usize::from(instruction_length(*source.page.get(at)?));
-        let here = source.page.get(at..(at + length).min(PAGE))?;
-        let mut text = [0; 8];
-        text[..here.len()].copy_from_slice(here);
-        let rest: Box<[u8]> = match length - here.len() {
-            0 => Box::default(),
-            missing => source.next_page?[..missing].into(),
-        };
-        text[here.len()..length].copy_from_slice(&rest);
-        let text = u64::from_be_bytes(text);
-        let op = decode(text).filter(|op| source.model.has_instruction(*op) && semantics::is_implemented(*op))?;
-        let operands: Operands = extract(op, text, at as u16);
-        let record = Decoded { handler: (DISPATCH.handler)(&source.model, &operands), operands };
+        let (record, rest) = record(&source.page, source.next_page, &source.model, offset)?;
+        let operands = record.operands;
         let enhanced = source.model.facilities.has(VECTOR_ENHANCEMENTS_1);
         let mut survey = Survey::new(source.mode, enhanced);
         let mut emits = false;

@@ -2,13 +2,13 @@
 //! Source: docs/engine-pattern.md, tiers; the figures for thresholds are there.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use rustc_hash::FxBuildHasher;
-use softsie_cpu::Decoded;
+use softsie_cpu::{Cpu, Decoded, Model};
 
 use crate::arena::Arena;
 use crate::compiler::{Compiler, Error, Optimization};
@@ -17,6 +17,7 @@ use crate::frame::{Data, THUNKS};
 use crate::mode::Mode;
 use crate::perf_map::{self, Name};
 use crate::region::{PAGE, Plan, Source, Style};
+use crate::saved::{Saved, Translation};
 
 /// How translations are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ impl Options {
 pub struct Translated {
     /// Regions compiled.
     pub regions: u64,
+    /// Regions of earlier runs that were used again.
+    pub recalled: u64,
     /// Of those, the better ones.
     pub best: u64,
     /// Of those, drafts: quick ones not made by Cranelift.
@@ -108,12 +111,23 @@ struct Known {
     text: Vec<(usize, Box<[u8]>)>,
     state: State,
     style: Style,
+    /// Later runs have it already, or are not to have it.
+    saved: bool,
 }
 
 impl Known {
     fn is_of(&self, page: &[u8; PAGE]) -> bool {
         self.text.iter().all(|(at, bytes)| page.get(*at..*at + bytes.len()) == Some(bytes))
     }
+}
+
+/// Code in the arena of a generation, and what belongs to it.
+struct Made {
+    code: *const u8,
+    length: usize,
+    records: Box<[Decoded]>,
+    /// What the last instruction has in the next page.
+    rest: Box<[u8]>,
 }
 
 /// What a look-up finds.
@@ -252,6 +266,11 @@ fn threshold(usual: u16, waiting: usize) -> u16 {
 /// After so many translations those who wait look again, or when no more are to come.
 const ANNOUNCED: u32 = 8;
 
+/// When nothing was asked for so long, what was made is kept for later runs: the process may never come to an orderly end.
+const REST: Duration = Duration::from_secs(2);
+/// Unless it is less than this.
+const ENOUGH: u32 = 64;
+
 struct Inner {
     options: Options,
     current: RwLock<Arc<Generation>>,
@@ -262,6 +281,8 @@ struct Inner {
     /// How often the target of a branch is to be reached now.
     threshold: AtomicU16,
     compiler: Mutex<Compiler>,
+    /// Translations of earlier runs, once it is known for which model.
+    saved: OnceLock<Option<Saved>>,
     translated: Mutex<Translated>,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -285,6 +306,7 @@ impl Translator {
             published: AtomicU64::new(0),
             threshold: AtomicU16::new(threshold(options.threshold, 0)),
             compiler: Mutex::new(compiler),
+            saved: OnceLock::new(),
             translated: Mutex::default(),
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -339,7 +361,7 @@ impl Translator {
             // Another text at the place is another request; what else has changed is seen when the translation is there.
             let at = usize::from(source.offset);
             let text = vec![(at, Box::from(&source.page[at..(at + 6).min(PAGE)]))];
-            generation.note(key, None, Known { text, state, style });
+            generation.note(key, None, Known { text, state, style, saved: true });
             let mut queue = self.0.queue.lock();
             queue.ask((key, style));
             queue.waiting.insert((key, style), source);
@@ -350,6 +372,26 @@ impl Translator {
             self.0.make(&mut compiler, absolute, &source);
             self.0.published.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// The region of an earlier run for the text at `key`, where the CPU has come to.
+    pub(crate) fn recall(&self, generation: &Generation, key: Key, cpu: &Cpu) -> Option<Region> {
+        let recalled = self.0.saved(&cpu.model)?.recall(
+            key.mode,
+            key.offset,
+            cpu.code_text(),
+            cpu.next_page_text(),
+            &cpu.model,
+        )?;
+        // Without room for it, it is made again when it is hot.
+        let at = generation.arena.lock().add(&recalled.code)?;
+        let address = cpu.run_base + u64::from(key.offset);
+        let made = Made { code: at, length: recalled.code.len(), records: recalled.records, rest: recalled.rest };
+        let region = self.0.publish(generation, made, key, address, recalled.style);
+        let state = State::Done(region);
+        generation.note(key, None, Known { text: recalled.text, state, style: recalled.style, saved: true });
+        self.0.translated.lock().recalled += 1;
+        Some(region)
     }
 
     /// Has what was asked for at `key` made before all else.
@@ -392,6 +434,8 @@ impl Drop for Translator {
         queue.closed = true;
         queue.waiting.clear();
         self.0.wake.notify_all();
+        drop(queue);
+        self.0.save();
     }
 }
 
@@ -403,7 +447,7 @@ impl Inner {
 
     /// The thread.
     fn work(&self) {
-        let mut made = 0;
+        let (mut made, mut unsaved) = (0, 0);
         loop {
             let (absolute, source) = {
                 let mut queue = self.queue.lock();
@@ -419,11 +463,15 @@ impl Inner {
                         self.adapt(&queue);
                         break next;
                     }
-                    self.wake.wait(&mut queue);
+                    if self.wake.wait_for(&mut queue, REST).timed_out() && unsaved >= ENOUGH {
+                        unsaved = 0;
+                        MutexGuard::unlocked(&mut queue, || self.save());
+                    }
                 }
             };
             self.make(&mut self.compiler.lock(), absolute, &source);
             made += 1;
+            unsaved += 1;
         }
     }
 
@@ -443,7 +491,7 @@ impl Inner {
         };
         let text = pieces.into_iter().map(|(start, end)| (start, Box::from(&source.page[start..end]))).collect();
         let state = region.map_or(State::Nothing, State::Done);
-        self.current.read().note(key, Some(&source.page), Known { text, state, style: source.style });
+        self.current.read().note(key, Some(&source.page), Known { text, state, style: source.style, saved: false });
         self.translated.lock().time += thread_time().saturating_sub(started);
     }
 
@@ -465,16 +513,14 @@ impl Inner {
                 second?
             }
         };
-        perf_map::note(code, length, || {
-            let offset = u64::from(source.offset);
-            let style = if plan.style == Style::Best { "best" } else { "quick" };
-            Name::Guest { address: source.seen_at + offset, absolute: (absolute & !0xFFF) + offset, style }
-        });
-        let records: Box<[Decoded]> = plan.items.iter().map(|i| i.record).collect();
-        let entry = plan.items[plan.entry].offset as u16;
-        let data = Box::new(Data { countdown: AtomicI32::new(self.options.better as i32), entry, records });
-        let region = Region { code, data: &raw const *data };
-        generation.data.lock().push(data);
+        let made = Made {
+            code,
+            length,
+            records: plan.items.iter().map(|i| i.record).collect(),
+            rest: plan.items.last().map(|i| i.rest.clone()).unwrap_or_default(),
+        };
+        let key = Key { absolute, offset: source.offset, mode: source.mode };
+        let region = self.publish(&generation, made, key, source.seen_at + u64::from(source.offset), plan.style);
         let mut translated = self.translated.lock();
         translated.regions += 1;
         translated.best += u64::from(plan.style == Style::Best);
@@ -483,6 +529,48 @@ impl Inner {
         translated.calls += plan.items.iter().filter(|i| !i.emits).count() as u64;
         translated.bytes += length as u64;
         Some(region)
+    }
+
+    /// Makes a region of code. It is entered at `address`, logical or real, when it is made: for people only.
+    fn publish(&self, generation: &Generation, made: Made, key: Key, address: u64, style: Style) -> Region {
+        let Made { code, length, records, rest } = made;
+        perf_map::note(code, length, || {
+            let absolute = (key.absolute & !0xFFF) + u64::from(key.offset);
+            Name::Guest { address, absolute, style: if style == Style::Best { "best" } else { "quick" } }
+        });
+        let countdown = AtomicI32::new(self.options.better as i32);
+        let data = Box::new(Data { countdown, entry: key.offset, records, rest, length: length as u32 });
+        let region = Region { code, data: &raw const *data };
+        generation.data.lock().push(data);
+        region
+    }
+
+    /// The translations of earlier runs for CPUs of `model`.
+    fn saved(&self, model: &Model) -> Option<&Saved> {
+        let open = || Saved::open(&format!("{} {}", self.compiler.lock().identity(), self.options.limit), model);
+        self.saved.get_or_init(open).as_ref()
+    }
+
+    /// Keeps for later runs what these do not have yet.
+    fn save(&self) {
+        let Some(Some(saved)) = self.saved.get() else { return };
+        let generation = self.current.read().clone();
+        let mut known = generation.known.write();
+        let mut fresh = Vec::new();
+        for (key, all) in &mut *known {
+            let better = all.iter().any(|k| k.style == Style::Best && matches!(k.state, State::Done(_)));
+            for one in all.iter_mut().filter(|k| !k.saved) {
+                let State::Done(region) = one.state else { continue };
+                one.saved = true;
+                if one.style == Style::Best || !better {
+                    fresh.push((key, &*one, region));
+                }
+            }
+        }
+        let translations: Vec<Translation<'_>> =
+            fresh.into_iter().map(|(key, one, region)| translation(key, one, region)).collect();
+        // Later runs make them again then.
+        let _ = saved.save(&translations);
     }
 
     /// Begins a new generation; the old one is freed when the last CPU has given it up.
@@ -494,6 +582,16 @@ impl Inner {
         self.translated.lock().generations += 1;
         Ok(new)
     }
+}
+
+/// What is kept of a region. Its generation must outlive the result.
+fn translation<'a>(key: &Key, one: &'a Known, region: Region) -> Translation<'a> {
+    // SAFETY: data live as long as their generation.
+    let data = unsafe { &*region.data };
+    // SAFETY: as long as the data say, in memory of the same generation that is not written to any more.
+    let code = unsafe { std::slice::from_raw_parts(region.code, data.length as usize) };
+    let (mode, offset, style) = (key.mode, key.offset, one.style);
+    Translation { mode, offset, style, text: &one.text, records: &data.records, rest: &data.rest, code }
 }
 
 /// Time that the host has spent on this thread.

@@ -43,7 +43,12 @@ pub(crate) fn open_system(flags: c_int) -> Result<c_int> {
     if flags & libc::O_DIRECTORY != 0 {
         return Err(Errno(libc::ENOTDIR));
     }
-    inside(|| guarded(|| install(Kind::System(Box::default()), flags & libc::O_CLOEXEC != 0)))
+    inside(|| {
+        guarded(|| {
+            kvm::keep_translations_by_default();
+            install(Kind::System(Box::default()), flags & libc::O_CLOEXEC != 0)
+        })
+    })
 }
 
 /// Gives an object its first descriptor.

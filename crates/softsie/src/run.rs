@@ -45,6 +45,10 @@ pub struct Arguments {
     /// Translation of hot code to host code: off, on, or eager, which translates all but what runs a few times
     #[arg(long, value_name = "WHEN", default_value = "on")]
     jit: Jit,
+    /// Directory where translated code is kept for later runs, or off [default: SOFTSIE_CODE_CACHE, else the user's cache
+    /// directory]
+    #[arg(long, value_name = "DIRECTORY|off")]
+    code_cache: Option<PathBuf>,
     /// Call KVM by ioctl number, as a client with descriptors does, instead of the typed calls of this process
     #[arg(long)]
     via_ioctl: bool,
@@ -143,6 +147,12 @@ pub fn run(arguments: &Arguments) -> Result<u8, String> {
     if let Some(place) = &arguments.dump_region {
         let address = softsie_vmm::address_of_symbol(place, &arguments.symbols).map_err(|error| error.to_string())?;
         softsie_vmm::dump_regions_at(address);
+    }
+    match &arguments.code_cache {
+        None => softsie_vmm::keep_translations_by_default(),
+        Some(off) if off.as_os_str() == "off" => {}
+        Some(directory) => softsie_vmm::keep_translations(directory)
+            .map_err(|error| format!("translated code cannot be kept: {error}"))?,
     }
     let outcome = softsie_vmm::run(&arguments.options()).map_err(|error| error.to_string())?;
     if let Some(counters) = &outcome.counters {

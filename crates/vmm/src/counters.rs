@@ -65,6 +65,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         let others = engine.entries.saturating_sub(engine.interpreted + engine.ended);
         rows.push(("returns because nothing was known to go on with, or attention was wanted", others));
         rows.push(("searches for translations", engine.searches));
+        rows.push(("regions of earlier runs used again", translated.recalled));
         rows.push(("regions translated", translated.regions));
         rows.push(("of those, drafts", translated.drafts));
         rows.push(("of those, a second time and better", translated.best));
