@@ -19,7 +19,7 @@ pub(crate) fn build() -> Option<String> {
         return Some(note.iter().map(|byte| format!("{byte:02x}")).collect());
     }
     let file = found.file.filter(|name| !name.as_os_str().is_empty());
-    let about = fs::metadata(file.as_deref().unwrap_or(Path::new("/proc/self/exe"))).ok()?;
+    let about = fs::metadata(file.as_deref().unwrap_or_else(|| Path::new("/proc/self/exe"))).ok()?;
     let time = |seconds: i64, part: i64| format!("{seconds}.{part}");
     let (changed, modified) = (time(about.ctime(), about.ctime_nsec()), time(about.mtime(), about.mtime_nsec()));
     Some(format!("{} {} {} {changed} {modified}", about.dev(), about.ino(), about.size()))

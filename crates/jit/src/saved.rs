@@ -4,6 +4,7 @@
 //! A file is written once and under another name until it is whole. It begins with what its translations depend on besides
 //! text and mode; at its end is an index, with a checksum of each. Files that anybody else could have written are not used.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, Write};
@@ -95,7 +96,7 @@ struct Place {
 }
 
 /// What finds a translation.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Found {
     /// Of its mode, where it is entered, and the instruction there.
     hash: u64,
@@ -208,8 +209,7 @@ impl Saved {
         Ok(())
     }
 
-    /// The best translation for a CPU of `model` that has come to `offset` of `page` in `mode`, not worse than `least`.
-    /// `next` is what the next page begins with, where that is known.
+    /// The best translation for a CPU of `model` that has come to `offset` of `page` in `mode`. `next` is what the next page begins with, where that is known.
     pub(crate) fn recall(
         &self,
         mode: Mode,
@@ -287,8 +287,12 @@ impl Saved {
         // Those of others that have been written since are left alone.
         let merged = self.names.len() >= FILES;
         if merged {
+            // Of the same text, the first is the best: those of others are not needed any more.
+            let mut there: HashSet<Found> = file.places.iter().map(|place| place.found).collect();
             for place in &self.index {
-                if let Some(bytes) = self.bytes(place) {
+                if there.insert(place.found)
+                    && let Some(bytes) = self.bytes(place)
+                {
                     file.add(place.found, place.style, &bytes)?;
                 }
             }

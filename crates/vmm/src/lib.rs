@@ -37,6 +37,7 @@ pub use model::{ModelReport, model_report};
 pub use run::{MAX_CPUS, Options, Outcome, run};
 pub use sclp::ConsoleKind;
 pub use softsie_kvm::{
-    Listing, Style, TraceFilter, Translation, address_of_symbol, dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, take_dumps,
+    Listing, Style, TraceFilter, Translation, address_of_symbol, dump_regions_at, enable_perf_map, keep_translations,
+    keep_translations_by_default, take_dumps,
 };
 pub use storage::parse_size;
