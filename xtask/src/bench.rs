@@ -69,9 +69,24 @@ pub struct Workload {
 /// What runs the workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Runner {
+    /// softsie with no translation of an earlier run.
+    First,
+    /// softsie with those of runs before.
     Softsie,
     Qemu,
     Native,
+}
+
+impl Runner {
+    /// What it is called in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "softsie, first run",
+            Self::Softsie => "softsie, later runs",
+            Self::Qemu => "QEMU",
+            Self::Native => "native",
+        }
+    }
 }
 
 /// A boot: seconds to the first process, bytes of the host's memory then, and of those what is not guest storage.
@@ -223,6 +238,8 @@ pub struct Heading {
 
 struct Bench<'a> {
     options: &'a Options,
+    /// Where softsie keeps translated code from run to run.
+    code: PathBuf,
     softsie: PathBuf,
     kernel: PathBuf,
     suite: Suite,
@@ -247,10 +264,14 @@ impl<'a> Bench<'a> {
             bail!("there is no workload {unknown}: --list names all");
         }
         workloads.retain(|workload| options.only.is_empty() || options.only.contains(&workload.name));
-        Ok(Self { options, softsie, kernel: guest.kernel, suite, workloads })
+        let code = linux::target(repository).join("bench-code");
+        Ok(Self { options, code, softsie, kernel: guest.kernel, suite, workloads })
     }
 
     fn measure(&self) -> Result<Figures> {
+        if self.code.exists() {
+            fs::remove_dir_all(&self.code).with_context(|| format!("cannot remove {}", self.code.display()))?;
+        }
         let (mut figures, mut wrong) = (Figures::default(), Vec::new());
         for round in 1..=self.options.runs {
             for cpus in [1, 2] {
@@ -260,7 +281,11 @@ impl<'a> Bench<'a> {
                     continue;
                 }
                 let mut expected = BTreeMap::new();
-                for runner in [Runner::Native, Runner::Softsie, Runner::Qemu] {
+                for runner in [Runner::Native, Runner::First, Runner::Softsie, Runner::Qemu] {
+                    // There is one first run.
+                    if runner == Runner::First && round > 1 {
+                        continue;
+                    }
                     let step = Step::start(&format!("{runner:?}, {cpus} CPUs, round {round}"));
                     let (results, boot) = self.once(runner, cpus, &names)?;
                     drop(step);
@@ -299,7 +324,7 @@ impl<'a> Bench<'a> {
                 command
             }
             (Runner::Native, Suite::Debian(debian)) => debian.native(names),
-            (Runner::Softsie | Runner::Qemu, suite) => {
+            (_, suite) => {
                 guest = suite.guest(names)?;
                 self.machine(runner, cpus, &guest)
             }
@@ -325,10 +350,10 @@ impl<'a> Bench<'a> {
     /// The command that boots `guest`.
     fn machine(&self, runner: Runner, cpus: u32, guest: &Guest) -> Command {
         let memory = self.suite.storage();
-        if runner == Runner::Softsie {
+        if runner != Runner::Qemu {
             let shape = Shape { smp: cpus, memory: memory.to_owned(), append: guest.append.clone(), stats: false };
             let mut command = linux::machine(&self.softsie, &self.kernel, &guest.initrd, &guest.session, &shape);
-            command.args(["--jit", &self.options.jit]);
+            command.args(["--jit", &self.options.jit]).arg("--code-cache").arg(&self.code);
             return command;
         }
         let mut command = Command::new(&self.options.qemu);

@@ -21,9 +21,9 @@ const GROUPS: [(&str, &str); 4] = [
     ("threads", "two CPUs"),
 ];
 
-/// How many times as long as softsie QEMU takes.
-fn ratio(figures: &Figures, name: &str) -> Option<f64> {
-    Some(figures.of(Runner::Qemu, name)? / figures.of(Runner::Softsie, name)?)
+/// How many times as long as softsie, the first time or later, QEMU takes.
+fn ratio(figures: &Figures, ours: Runner, name: &str) -> Option<f64> {
+    Some(figures.of(Runner::Qemu, name)? / figures.of(ours, name)?)
 }
 
 /// The geometric mean, if there is anything.
@@ -47,10 +47,11 @@ pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> St
     // A string grows without error.
     let _ = write!(
         text,
-        "# {}\n\nWritten by `{}`. Seconds, the best of {} in turn; {}.\nPeer: {}. Host: {}.\n\n\
+        "# {}\n\nWritten by `{}`. Seconds, the best of {} in turn; {}. The first run has no \
+         translations of earlier ones.\nPeer: {}. Host: {}.\n\n\
          ![Times as long as on the host]({}.svg)\n\n\
-         | workload | | softsie s | QEMU s | native s | QEMU / softsie | softsie / native |\n\
-         |---|---|---|---|---|---|---|\n",
+         | workload | | softsie s | first run s | QEMU s | native s | QEMU / softsie | QEMU / first run | softsie / native |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
         heading.title, heading.command, setting.runs, heading.what, setting.qemu, setting.host, heading.file
     );
     for workload in workloads {
@@ -58,25 +59,26 @@ pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> St
         let native = of(Runner::Softsie).zip(of(Runner::Native)).map(|(ours, native)| ours / native);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             workload.name,
             workload.what,
             cell(of(Runner::Softsie), 3),
+            cell(of(Runner::First), 3),
             cell(of(Runner::Qemu), 3),
             cell(of(Runner::Native), 3),
-            cell(ratio(figures, &workload.name), 2),
+            cell(ratio(figures, Runner::Softsie, &workload.name), 2),
+            cell(ratio(figures, Runner::First, &workload.name), 2),
             cell(native, 1)
         );
     }
-    text.push_str("\n| geometric mean of QEMU / softsie | |\n|---|---|\n");
-    for (group, what) in GROUPS {
-        let of_group = workloads.iter().filter(|workload| workload.group == group);
-        if let Some(mean) = mean(of_group.filter_map(|workload| ratio(figures, &workload.name))) {
-            let _ = writeln!(text, "| {what} | {mean:.2} |");
+    text.push_str("\n| geometric mean of QEMU / softsie | | first run |\n|---|---|---|\n");
+    let groups = GROUPS.iter().map(|(group, what)| (Some(*group), *what)).chain([(None, "all")]);
+    for (group, what) in groups {
+        let of_group = || workloads.iter().filter(|workload| group.is_none_or(|group| workload.group == group));
+        let mean = |ours| mean(of_group().filter_map(|workload| ratio(figures, ours, &workload.name)));
+        if let Some(later) = mean(Runner::Softsie) {
+            let _ = writeln!(text, "| {what} | {later:.2} | {} |", cell(mean(Runner::First), 2));
         }
-    }
-    if let Some(mean) = mean(workloads.iter().filter_map(|workload| ratio(figures, &workload.name))) {
-        let _ = writeln!(text, "| all | {mean:.2} |");
     }
     if !figures.boots.is_empty() {
         text.push_str(
@@ -85,7 +87,8 @@ pub fn table(workloads: &[Workload], figures: &Figures, setting: &Setting) -> St
         for ((runner, cpus), boot) in &figures.boots {
             let mib = |bytes: u64| bytes >> 20;
             let (resident, beyond) = (mib(boot.resident), mib(boot.beyond));
-            let _ = writeln!(text, "| {runner:?}, {cpus} CPU(s) | {:.2} | {resident} | {beyond} |", boot.seconds);
+            let who = runner.name();
+            let _ = writeln!(text, "| {who}, {cpus} CPU(s) | {:.2} | {resident} | {beyond} |", boot.seconds);
         }
     }
     let scaling = |runner| Some(2.0 * figures.of(runner, "busy-one")? / figures.of(runner, "busy-two")?);
