@@ -414,7 +414,13 @@ impl Cpu {
                 Err(fault) => return Err(self.access_exception(fault.code, None, space, address, access)),
             }
         };
-        let absolute = self.prefixed(real) & !(PAGE_SIZE - 1);
+        // What the guest itself forbids does not concern its host.
+        let forbidden = access == Access::Store && dat_protected;
+        let reached = self.reach(self.prefixed(real), if forbidden { Access::Fetch } else { access });
+        let absolute = match reached {
+            Ok(absolute) => absolute & !(PAGE_SIZE - 1),
+            Err(code) => return Err(self.access_exception(code, None, space, address, access)),
+        };
         let slots = self.slots.clone();
         let Some(page) = slots.page(absolute) else {
             let code = self.addressing(absolute);
@@ -502,7 +508,7 @@ impl Cpu {
     pub(crate) fn fetches_by_override(&self, absolute: u64) -> bool {
         let cr0 = self.cr0();
         cr0.contains(Cr0::FETCH_PROTECTION_OVERRIDE)
-            && self.storage_key(absolute).is_ok_and(|key| {
+            && self.slots.page(absolute).map(|page| page.state.key()).is_some_and(|key| {
                 let all = key.access_control() == 9 && cr0.contains(Cr0::STORAGE_PROTECTION_OVERRIDE);
                 !key.allows_fetch(self.psw.key()) && !all
             })
@@ -530,7 +536,12 @@ impl Cpu {
                 Err(fault) => return unavailable(Exit::Program(fault.code)),
             }
         };
-        let storage_key = self.storage_key(self.prefixed(real))?;
+        let absolute = self.prefixed(real);
+        let storage_key = self.storage_key(absolute)?;
+        // The host tells its own protection from the guest's.
+        if self.is_host_protected(absolute) {
+            return Err(Exit::Intercept);
+        }
         let low = self.has_protected_low_addresses(key) && address < 0x2000 && address % PAGE_SIZE < LOW_ADDRESS_BYTES;
         if !self.key_permits(key, storage_key, address, Access::Fetch) {
             return Ok(2);
@@ -608,6 +619,7 @@ impl Cpu {
     /// # Errors
     /// Addressing exception.
     pub fn absolute_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
+        let absolute = self.reach(absolute, access).map_err(Exit::Program)?;
         let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(self.addressing(absolute))) };
         let host = page.host;
         if access == Access::Store {
@@ -648,8 +660,9 @@ impl Cpu {
     /// Addressing exception; nothing has been stored then.
     pub fn write_absolute(&mut self, absolute: u64, bytes: &[u8]) -> Result<(), Exit> {
         for page in (absolute & !(PAGE_SIZE - 1)..absolute + bytes.len() as u64).step_by(PAGE_SIZE as usize) {
-            if self.slots.page(page).is_none() {
-                return Err(Exit::Program(self.addressing(page)));
+            let reached = self.reach(page, Access::Store).map_err(Exit::Program)?;
+            if self.slots.page(reached).is_none() {
+                return Err(Exit::Program(self.addressing(absolute)));
             }
         }
         let mut done = 0;

@@ -31,6 +31,20 @@ pub enum Request {
     SetEpoch(u64, u8),
 }
 
+/// A request, and whose translations it is about: this machine's or its guests'. What is about storage itself is for all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Message {
+    of_guest: bool,
+    request: Request,
+}
+
+impl Message {
+    /// About this machine.
+    pub(crate) fn of_host(request: Request) -> Message {
+        Message { of_guest: false, request }
+    }
+}
+
 /// Reasons to look up, tested at every taken branch.
 #[derive(Debug, Default)]
 pub struct Attention(AtomicU32);
@@ -44,6 +58,8 @@ impl Attention {
     pub const TIMER: u32 = 4;
     /// An intervention request was set in the state description.
     pub const INTERVENTION: u32 = 8;
+    /// The state description of a guest of this machine is to be looked at.
+    pub const LOOK: u32 = 16;
 
     /// Raises reasons.
     pub fn raise(&self, bits: u32) {
@@ -69,7 +85,7 @@ impl Attention {
 
 #[derive(Debug, Default)]
 struct Queue {
-    requests: Vec<Request>,
+    requests: Vec<Message>,
     /// Number of requests ever queued.
     queued: u64,
 }
@@ -83,13 +99,17 @@ pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     /// Number of requests ever served.
     served: AtomicU64,
+    /// A guest of this machine runs: see [`Cpu::watch_requests`].
+    pub(crate) watched: AtomicBool,
+    /// The timer service knows of it.
+    pub(crate) reminded: AtomicBool,
 }
 
 impl Mailbox {
-    pub(crate) fn post(&self, request: Request) -> u64 {
+    pub(crate) fn post(&self, message: Message) -> u64 {
         let ticket = {
             let mut q = self.queue.lock();
-            q.requests.push(request);
+            q.requests.push(message);
             q.queued += 1;
             q.queued
         };
@@ -151,7 +171,8 @@ impl Cluster {
 
     /// Has every CPU serve `request`, and returns when all have. For threads that are not running a CPU themselves.
     pub fn request(&self, request: Request) {
-        let tickets: Vec<_> = self.mailboxes.read().iter().map(|m| (m.clone(), m.post(request))).collect();
+        let tickets: Vec<_> =
+            self.mailboxes.read().iter().map(|m| (m.clone(), m.post(Message::of_host(request)))).collect();
         while !tickets.iter().all(|(m, t)| m.done(*t)) {
             std::thread::yield_now();
         }
@@ -179,8 +200,8 @@ impl Cpu {
             let mut q = self.mailbox.queue.lock();
             (std::mem::take(&mut q.requests), q.queued)
         };
-        for request in requests {
-            self.serve(request);
+        for message in requests {
+            self.serve(message);
         }
         self.mailbox.served.store(queued, Ordering::SeqCst);
     }
@@ -188,22 +209,28 @@ impl Cpu {
     /// Does `request` on this CPU and has all others do it; returns when all have. While it waits it serves what others
     /// ask, so that two issuers cannot wait for each other.
     pub fn broadcast(&mut self, request: Request) {
-        self.serve(request);
+        self.serve(self.message(request));
         self.broadcast_to_others(request);
     }
 
     /// Does `request` on this CPU only.
     pub fn purge_here(&mut self, request: Request) {
-        self.serve(request);
+        self.serve(self.message(request));
     }
 
-    pub(crate) fn broadcast_to_others(&mut self, request: Request) {
+    /// `request` as one of this CPU.
+    fn message(&self, request: Request) -> Message {
+        Message { of_guest: self.is_guest(), request }
+    }
+
+    fn broadcast_to_others(&mut self, request: Request) {
+        let message = self.message(request);
         let tickets: Vec<_> = {
             let all = self.cluster.mailboxes.read();
             if all.len() < 2 {
                 return;
             }
-            all.iter().filter(|m| !Arc::ptr_eq(m, &self.mailbox)).map(|m| (m.clone(), m.post(request))).collect()
+            all.iter().filter(|m| !Arc::ptr_eq(m, &self.mailbox)).map(|m| (m.clone(), m.post(message))).collect()
         };
         let mut spins = 0u32;
         while !tickets.iter().all(|(m, t)| m.done(*t)) {
@@ -214,16 +241,25 @@ impl Cpu {
     }
 
     /// Queues `request` for all other CPUs without waiting.
-    pub(crate) fn post_to_others(&self, request: Request) {
+    pub(crate) fn post_to_others(&mut self, request: Request) {
+        let message = self.message(request);
+        self.log.add(message);
         for m in self.cluster.mailboxes.read().iter() {
             if !Arc::ptr_eq(m, &self.mailbox) {
-                m.post(request);
+                m.post(message);
             }
         }
     }
 
-    fn serve(&mut self, request: Request) {
+    pub(crate) fn serve(&mut self, message: Message) {
+        self.log.add(message);
+        let Message { of_guest, request } = message;
+        let own = of_guest == self.is_guest();
         match request {
+            Request::FlushAll | Request::FlushPageIndex(_) | Request::FlushAsce(_) if !own => {
+                self.serve_other_kind(request);
+            }
+            Request::SetEpoch(..) if !own => self.want_host(),
             Request::FlushAll => self.flush_tlb(),
             Request::FlushPageIndex(address) => self.flush_page_index(address),
             Request::FlushAsce(asce) => self.flush_asce(asce),

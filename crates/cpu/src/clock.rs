@@ -1,6 +1,7 @@
 //! The time-of-day clock on the host's monotonic clock, and a service that raises attention when a CPU's clock comparator
 //! or CPU timer comes due. Source: Principles of Operation, chapter 4, Timing.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,6 +68,8 @@ pub fn tod_to_duration(units: u64) -> Duration {
 struct Deadlines {
     /// Who is to be told when; a CPU has at most one entry.
     list: Vec<(Instant, Arc<Mailbox>)>,
+    /// Who is reminded to look, as long as it is watched, and since when it was not.
+    watched: Vec<(Arc<Mailbox>, Instant)>,
 }
 
 struct Shared {
@@ -108,6 +111,41 @@ impl TimerService {
     }
 }
 
+/// How often a watched CPU is reminded.
+const WATCH_PERIOD: Duration = Duration::from_micros(200);
+/// How long a CPU that is not watched any more is remembered: it enters and leaves its guests all the time.
+const WATCH_MEMORY: Duration = Duration::from_millis(20);
+
+impl TimerService {
+    /// Reminds `who` of looking as long as it wants to be watched.
+    pub(crate) fn watch(&self, who: &Arc<Mailbox>) {
+        if who.reminded.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut d = self.shared.deadlines.lock();
+        who.reminded.store(true, Ordering::SeqCst);
+        d.watched.push((who.clone(), Instant::now()));
+        self.shared.changed.notify_one();
+    }
+}
+
+/// Reminds those who are watched, and forgets those who have not been for a while.
+fn remind(d: &mut Deadlines, now: Instant) {
+    d.watched.retain_mut(|(who, last)| {
+        if who.watched.load(Ordering::SeqCst) {
+            who.attention.raise(Attention::LOOK);
+            *last = now;
+        }
+        let kept = now.saturating_duration_since(*last) < WATCH_MEMORY;
+        if kept {
+            return true;
+        }
+        // Who begins to run a guest right now may still have seen that the service knows of it.
+        who.reminded.store(false, Ordering::SeqCst);
+        who.watched.load(Ordering::SeqCst) && !who.reminded.swap(true, Ordering::SeqCst)
+    });
+}
+
 impl Drop for TimerService {
     fn drop(&mut self) {
         self.shared.changed.notify_one();
@@ -126,7 +164,9 @@ fn serve(weak: &Weak<Shared>) {
         });
         // A bounded sleep, so that the end of the service is noticed although this thread holds the lock's owner.
         let next = d.list.iter().map(|e| e.0).min().unwrap_or(now + Duration::from_secs(1));
-        let until = next.min(now + Duration::from_secs(1));
+        remind(&mut d, now);
+        let pause = if d.watched.is_empty() { Duration::from_secs(1) } else { WATCH_PERIOD };
+        let until = next.min(now + pause);
         shared.changed.wait_until(&mut d, until);
     }
 }
@@ -149,6 +189,9 @@ impl Cpu {
     pub fn unique_tod(&mut self) -> u128 {
         let class = u64::from(self.address) % TOD_CLASSES as u64;
         let now = self.extended_tod() & !(TOD_CLASSES as u128 - 1) | u128::from(class);
+        if let Some(tod) = self.unique_guest_tod(now as u64) {
+            return now.wrapping_add(u128::from(tod.wrapping_sub(now as u64))) & EXTENDED_TOD_MASK;
+        }
         let ahead = self.cluster.unique_tod(now as u64).wrapping_sub(now as u64);
         now.wrapping_add(u128::from(ahead)) & EXTENDED_TOD_MASK
     }
@@ -157,6 +200,9 @@ impl Cpu {
     pub fn set_epoch(&mut self, epoch: u64, index: u8) {
         if (self.epoch, self.epoch_index) != (epoch, index) {
             (self.epoch, self.epoch_index) = (epoch, index);
+            if self.is_guest() {
+                return;
+            }
             self.cluster.forget_tod();
         }
     }
@@ -213,7 +259,8 @@ impl Cpu {
     pub fn arm_timer(&mut self) {
         let left = self.time_to_timer();
         self.timer_due = left == Some(Duration::ZERO);
-        let deadline = if self.timer_due { None } else { left.and_then(|d| Instant::now().checked_add(d)) };
+        let own = if self.timer_due { None } else { left.and_then(|d| Instant::now().checked_add(d)) };
+        let deadline = own.into_iter().chain(self.host_deadline()).min();
         self.timers.arm(&self.mailbox, deadline);
     }
 }

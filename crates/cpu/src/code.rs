@@ -409,7 +409,7 @@ impl Cpu {
         // while there was nothing to drop. Its next store would not be noticed: the text is good until the next look at
         // the attention word only. Trying again instead might never end.
         if !storage.state.is_code() {
-            self.mailbox.post(crate::Request::DropCode(absolute));
+            self.mailbox.post(crate::broadcast::Message::of_host(crate::Request::DropCode(absolute)));
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! Dynamic address translation: region, segment and page tables of one address space.
 //! Source: Principles of Operation, chapter 3, Dynamic Address Translation (formats, lengths, types, protection, EDAT).
 
+use softsie_mem::{SlotMap, StorageKey};
+
+use crate::access::Access;
 use crate::control::{Cr0, asce};
 use crate::exit::ProgramCode;
 use crate::state::Cpu;
@@ -63,18 +66,40 @@ const COMMON_SEGMENT: u64 = 0x10;
 const PAGE_INVALID: u64 = 0x400;
 const PAGE_ZERO_BIT: u64 = 0x800;
 
-impl Cpu {
-    /// Translates `address` by the tables of `table` (an ASCE).
-    ///
-    /// # Errors
-    /// The program-interruption code of the translation exception or addressing exception; what becomes of it (exception,
-    /// condition code) is the caller's affair.
-    pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
-        let mut t = self.page_table_entry(table, address)?;
+/// What translation depends on besides the tables and their entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Dat {
+    edat1: bool,
+    edat2: bool,
+    execution_protection: bool,
+    pub(crate) prefix: u64,
+}
+
+impl Dat {
+    /// Real address to absolute address and back: prefixing of 8 KiB.
+    #[inline(always)]
+    pub(crate) fn prefixed(self, real: u64) -> u64 {
+        if real < 0x2000 {
+            real + self.prefix
+        } else if real.wrapping_sub(self.prefix) < 0x2000 {
+            real - self.prefix
+        } else {
+            real
+        }
+    }
+
+    /// Translates `address` by the tables of `table` (an ASCE), whose entries `read` fetches by absolute address.
+    pub(crate) fn translate(
+        self,
+        table: u64,
+        address: u64,
+        read: impl Fn(u64) -> Result<u64, ProgramCode>,
+    ) -> Result<Translation, TranslationFault> {
+        let mut t = self.page_table_entry(table, address, &read)?;
         if table & asce::REAL_SPACE != 0 || t.frame_bits != 12 {
             return Ok(t);
         }
-        let entry = self.read_table(t.entry)?;
+        let entry = read(t.entry)?;
         if entry & PAGE_INVALID != 0 {
             return Err(TranslationFault { code: ProgramCode::PAGE_TRANSLATION, entry: Some(t.entry) });
         }
@@ -82,21 +107,18 @@ impl Cpu {
             return Err(ProgramCode::TRANSLATION_SPECIFICATION.into());
         }
         t.protected |= entry & PROTECTED != 0;
-        let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
-        t.no_execution = iep && entry & NO_EXECUTION != 0;
+        t.no_execution = self.execution_protection && entry & NO_EXECUTION != 0;
         t.real = entry & !0xFFF | address & 0xFFF;
         Ok(t)
     }
 
-    /// The translation of `address` as far as it goes without its page-table entry, whose address is given; of a large frame,
-    /// all of it.
-    ///
-    /// # Errors
-    /// As for [`Cpu::translate_by`].
-    pub fn page_table_entry(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
-        let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
-        let edat2 = edat1 && self.model.facilities.has(78);
-        let iep = self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130);
+    fn page_table_entry(
+        self,
+        table: u64,
+        address: u64,
+        read: impl Fn(u64) -> Result<u64, ProgramCode>,
+    ) -> Result<Translation, TranslationFault> {
+        let Dat { edat1, edat2, execution_protection: iep, .. } = self;
         let mut t = Translation {
             real: address,
             protected: false,
@@ -128,7 +150,7 @@ impl Cpu {
                 return Err(missing.into());
             }
             t.entry = origin.wrapping_add(index * 8);
-            let entry = self.read_table(t.entry)?;
+            let entry = read(t.entry)?;
             if entry & INVALID != 0 {
                 return Err(TranslationFault { code: missing, entry: Some(t.entry) });
             }
@@ -171,12 +193,51 @@ impl Cpu {
         t.entry = origin.wrapping_add(((address >> 12) & 0xFF) * 8);
         Ok(t)
     }
+}
+
+impl Cpu {
+    /// What this CPU's translations depend on.
+    #[inline]
+    pub(crate) fn dat(&self) -> Dat {
+        let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
+        Dat {
+            edat1,
+            edat2: edat1 && self.model.facilities.has(78),
+            execution_protection: self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION)
+                && self.model.facilities.has(130),
+            prefix: self.prefix,
+        }
+    }
+
+    /// Translates `address` by the tables of `table` (an ASCE).
+    ///
+    /// # Errors
+    /// The program-interruption code of the translation exception or addressing exception; what becomes of it (exception,
+    /// condition code) is the caller's affair.
+    pub fn translate_by(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
+        self.dat().translate(table, address, |entry| self.read_table(entry))
+    }
+
+    /// The translation of `address` as far as it goes without its page-table entry, whose address is given; of a large frame,
+    /// all of it.
+    ///
+    /// # Errors
+    /// As for [`Cpu::translate_by`].
+    pub fn page_table_entry(&self, table: u64, address: u64) -> Result<Translation, TranslationFault> {
+        self.dat().page_table_entry(table, address, |entry| self.read_table(entry))
+    }
 
     /// A table entry. Whether prefixing applies to table addresses is unpredictable; it does not here.
     fn read_table(&self, absolute: u64) -> Result<u64, ProgramCode> {
-        let page = self.slots.page(absolute).ok_or_else(|| self.addressing(absolute))?;
-        page.state.or_key(softsie_mem::StorageKey::REFERENCE);
-        // SAFETY: table entries are 8 bytes on an 8-byte boundary, hence within the page.
-        Ok(unsafe { <u64 as crate::scalar::Scalar>::read_be(page.host.as_ptr().add((absolute & 0xFF8) as usize)) })
+        let absolute = self.reach(absolute, Access::Fetch)?;
+        read_entry(&self.slots, absolute).ok_or_else(|| self.addressing(absolute))
     }
+}
+
+/// A table entry of the machine's storage.
+pub(crate) fn read_entry(slots: &SlotMap, absolute: u64) -> Option<u64> {
+    let page = slots.page(absolute)?;
+    page.state.or_key(StorageKey::REFERENCE);
+    // SAFETY: table entries are 8 bytes on an 8-byte boundary, hence within the page.
+    Some(unsafe { <u64 as crate::scalar::Scalar>::read_be(page.host.as_ptr().add((absolute & 0xFF8) as usize)) })
 }

@@ -89,6 +89,9 @@ impl ProgramCode {
     pub const MONITOR_EVENT: Self = Self(0x40);
     /// Program-event recording, also combined with another code.
     pub const PER: Self = Self(0x80);
+    /// No code of the architecture: storage of a guest of this machine is not accessible in the address space of its host,
+    /// who is to be interrupted.
+    pub const HOST_FAULT: Self = Self(0xFF00);
 
     /// Whether the exception nullifies the instruction, so that the old PSW designates the instruction itself. All others
     /// suppress, terminate or complete it, and the old PSW designates the next sequential instruction.
@@ -96,7 +99,7 @@ impl ProgramCode {
         matches!(
             self.0 & 0x7F,
             0x10 | 0x11 | 0x16 | 0x20..=0x27 | 0x29..=0x34 | 0x38..=0x3B
-        )
+        ) || self == Self::HOST_FAULT
     }
 
     /// Whether the exception is one of address translation, access-register translation included, that says only that an

@@ -3,6 +3,7 @@
 
 use softsie_mem::{PAGE_SIZE, StorageKey};
 
+use crate::access::Access;
 use crate::broadcast::Request;
 use crate::exit::Exit;
 use crate::state::Cpu;
@@ -13,6 +14,7 @@ impl Cpu {
     /// # Errors
     /// Addressing exception.
     pub fn storage_key(&self, absolute: u64) -> Result<StorageKey, Exit> {
+        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
         self.slots.page(absolute).map(|p| p.state.key()).ok_or_else(|| Exit::Program(self.addressing(absolute)))
     }
 
@@ -31,6 +33,7 @@ impl Cpu {
     /// Addressing exception.
     pub fn set_storage_key(&mut self, absolute: u64, key: StorageKey) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
+        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
         let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
         // The key that is replaced decides, not one looked at before: another CPU may just have recorded a change, and go
         // on storing by a translation that need not record it again.
@@ -47,6 +50,7 @@ impl Cpu {
     /// Addressing exception.
     pub fn reset_reference(&mut self, absolute: u64) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
+        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
         let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
         let before = page.state.clear_key(StorageKey::REFERENCE);
         if before.0 & StorageKey::REFERENCE != 0 {

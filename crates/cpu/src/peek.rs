@@ -3,6 +3,7 @@
 
 use softsie_mem::PAGE_SIZE;
 
+use crate::access::Access;
 use crate::control::asce;
 use crate::psw::{AddressSpaceControl, PswMask};
 use crate::state::Cpu;
@@ -44,7 +45,7 @@ impl Cpu {
             } else {
                 address
             };
-            let page = self.slots.page(self.prefixed(real))?;
+            let page = self.slots.page(self.reach(self.prefixed(real), Access::Fetch).ok()?)?;
             // SAFETY: the offset is within the page; other CPUs may change the byte, any value is a correct answer.
             *byte = unsafe { page.host.add((real % PAGE_SIZE) as usize).read() };
         }

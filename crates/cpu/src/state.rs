@@ -10,6 +10,8 @@ use crate::broadcast::{Attention, Cluster, Mailbox};
 use crate::clock::TimerService;
 use crate::code::{CodeCache, CodePage, Dispatch};
 use crate::control::Cr0;
+use crate::exit::{Exit, ProgramCode};
+use crate::guest::{Host, Log};
 use crate::interruption::ProgramData;
 use crate::model::Model;
 use crate::per::Per;
@@ -43,10 +45,70 @@ pub struct Interceptions {
     pub store_control: bool,
     /// Operation exceptions are intercepted.
     pub operation: bool,
-    /// Specification exceptions are intercepted.
-    pub specification: bool,
     /// Storage that is not there is the host's to provide: an addressing exception makes the CPU leave before the instruction.
     pub missing_storage: bool,
+    /// Program interruptions that are intercepted: bit `n` for code `n`, see [`Interceptions::PER`].
+    pub programs: u128,
+    /// Instructions that are intercepted.
+    pub instructions: InterceptedInstructions,
+    /// Supervisor calls that are intercepted: see [`Interceptions::intercepts_call`].
+    pub supervisor_calls: u32,
+}
+
+impl Interceptions {
+    /// In [`Interceptions::programs`]: program-event recording is.
+    pub const PER: u128 = 1 << 127;
+
+    /// Whether SUPERVISOR CALL with this number is intercepted: all are, or it is one of three.
+    pub fn intercepts_call(&self, number: u8) -> bool {
+        let [which, numbers @ ..] = self.supervisor_calls.to_be_bytes();
+        which & 0x80 != 0 || (0..3).any(|n| which & 0x40 >> n != 0 && numbers[n] == number)
+    }
+
+    /// Whether a program interruption is intercepted.
+    pub fn intercepts_program(&self, code: ProgramCode) -> bool {
+        self.programs >> (code.0 & 0x7F) & 1 != 0
+            || code.0 & ProgramCode::PER.0 != 0 && self.programs & Interceptions::PER != 0
+    }
+}
+
+bitflags::bitflags! {
+    /// Instructions that the host of a guest may intercept, and CPUs without a host in this machine execute.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct InterceptedInstructions: u32 {
+        /// INSERT STORAGE KEY EXTENDED, INSERT REFERENCE BITS MULTIPLE.
+        const INSERT_KEY = 1;
+        /// SET STORAGE KEY EXTENDED.
+        const SET_KEY = 1 << 1;
+        /// RESET REFERENCE BIT EXTENDED, RESET REFERENCE BITS MULTIPLE.
+        const RESET_REFERENCE = 1 << 2;
+        /// PERFORM FRAME MANAGEMENT FUNCTION.
+        const MANAGE_FRAME = 1 << 3;
+        /// TEST PROTECTION.
+        const TEST_PROTECTION = 1 << 4;
+        /// INVALIDATE PAGE TABLE ENTRY and its like, COMPARE AND SWAP AND PURGE.
+        const INVALIDATE = 1 << 5;
+        /// PURGE TLB and PURGE ALB.
+        const PURGE = 1 << 6;
+        /// SET SYSTEM MASK.
+        const SET_SYSTEM_MASK = 1 << 7;
+        /// STORE THEN AND SYSTEM MASK.
+        const AND_SYSTEM_MASK = 1 << 8;
+        /// STORE THEN OR SYSTEM MASK.
+        const OR_SYSTEM_MASK = 1 << 9;
+        /// STORE CLOCK.
+        const STORE_CLOCK = 1 << 10;
+        /// SET CPU TIMER, STORE CPU TIMER.
+        const CPU_TIMER = 1 << 11;
+        /// SET CLOCK COMPARATOR, STORE CLOCK COMPARATOR.
+        const CLOCK_COMPARATOR = 1 << 12;
+        /// SET CLOCK PROGRAMMABLE FIELD.
+        const TIMING = 1 << 13;
+        /// STORE FACILITY LIST EXTENDED.
+        const FACILITY_LIST = 1 << 14;
+        /// MOVE PAGE.
+        const MOVE_PAGE = 1 << 15;
+    }
 }
 
 /// Counters, for `--stats`.
@@ -124,6 +186,11 @@ pub struct Cpu {
     pub timer_due: bool,
     /// What the host wants to see.
     pub interceptions: Interceptions,
+    /// START INTERPRETIVE EXECUTION is interpreted; else the host completes it.
+    pub interprets: bool,
+    /// Where the host's table entries are for destination and source of a MOVE PAGE that is intercepted because the host has
+    /// not both pages.
+    pub partial_move: Option<[u64; 2]>,
     /// Parameters of the program interruption being recognised.
     pub program: ProgramData,
     /// Where storage was missing when an addressing exception was last recognised.
@@ -144,12 +211,24 @@ pub struct Cpu {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) timers: Arc<TimerService>,
+    /// The CPU that interprets this one, when it is of a guest of this machine.
+    pub(crate) host: Option<Box<Host>>,
+    pub(crate) log: Log,
 }
 
 // SAFETY: the raw pointers point into boxes that the CPU owns (spaces, code pages); they move with it.
 unsafe impl Send for Cpu {}
 
 impl Cpu {
+    /// The interception of an instruction that the host wants to see.
+    ///
+    /// # Errors
+    /// [`Exit::Intercept`].
+    #[inline]
+    pub fn check_interception(&self, instruction: InterceptedInstructions) -> Result<(), Exit> {
+        if self.interceptions.instructions.contains(instruction) { Err(Exit::Intercept) } else { Ok(()) }
+    }
+
     /// A CPU with all registers zero (but CR0 and CR14 as after an initial CPU reset), not running.
     pub fn new(
         address: u16,
@@ -160,6 +239,19 @@ impl Cpu {
         dispatch: Dispatch,
     ) -> Cpu {
         let mailbox = cluster.join();
+        Cpu::over(address, model, storage, cluster, mailbox, timers, dispatch)
+    }
+
+    /// As [`Cpu::new`], with a mailbox that is there already.
+    pub(crate) fn over(
+        address: u16,
+        model: Arc<Model>,
+        storage: Arc<Storage>,
+        cluster: Arc<Cluster>,
+        mailbox: Arc<Mailbox>,
+        timers: Arc<TimerService>,
+        dispatch: Dispatch,
+    ) -> Cpu {
         let mut cpu = Cpu {
             gr: [0; 16],
             next_ia: 0,
@@ -188,6 +280,8 @@ impl Cpu {
             cpu_timer_since: 0,
             timer_due: false,
             interceptions: Interceptions::default(),
+            interprets: false,
+            partial_move: None,
             program: ProgramData::default(),
             missing_storage: core::cell::Cell::new(0),
             per: Per::default(),
@@ -201,6 +295,8 @@ impl Cpu {
             cluster,
             mailbox,
             timers,
+            host: None,
+            log: Log::default(),
         };
         cpu.cr[0] = 0xE0;
         cpu.cr[14] = 0xC200_0000;
@@ -295,6 +391,9 @@ impl Cpu {
 
 impl Drop for Cpu {
     fn drop(&mut self) {
+        if self.is_guest() {
+            return;
+        }
         self.timers.arm(&self.mailbox, None);
         self.cluster.depart(&self.mailbox);
     }

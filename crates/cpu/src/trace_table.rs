@@ -1,6 +1,7 @@
 //! The trace table: where entries go, and how control register 12 moves on.
 //! Source: Principles of Operation, chapter 4, Tracing (control-register allocation, trace operation).
 
+use crate::access::Access;
 use crate::exit::{Exit, ProgramCode};
 use crate::state::Cpu;
 
@@ -75,7 +76,8 @@ impl Cpu {
         let real = control & ENTRY_ADDRESS;
         self.check_low_address_word(real)?;
         let absolute = self.prefixed(real);
-        if self.slots.page(absolute).is_none() {
+        let reached = self.reach(absolute, Access::Store).map_err(Exit::Program)?;
+        if self.slots.page(reached).is_none() {
             return Err(Exit::Program(self.addressing(absolute)));
         }
         // The next entry must begin in the same page.

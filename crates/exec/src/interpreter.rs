@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
-use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask};
+use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention};
 use softsie_isa::{Op, Operands, ROWS};
 
 use crate::semantics;
@@ -36,8 +36,6 @@ pub enum Leave {
         /// Length of the EXECUTE-type instruction, 0 when there was none.
         execute_length: u8,
     },
-    /// A specification exception that the host wants to see, after an instruction of this length. The PSW is the old one.
-    SpecificationException(u8),
     /// The program new PSW is not valid: program interruptions would follow each other for ever.
     ProgramLoop,
     /// The prefix area is not in storage.
@@ -45,6 +43,18 @@ pub enum Leave {
     /// Storage is missing at this absolute address, and [`softsie_cpu::Interceptions::missing_storage`] is on. The instruction
     /// has not been executed.
     MissingStorage(u64),
+    /// The state description of this guest's CPU has a stop request.
+    Stop,
+    /// A program interruption that the host wants to see: the PSW is what would be the old one, and the parameters are in
+    /// [`Cpu::program`].
+    Program {
+        /// Its code.
+        code: ProgramCode,
+        /// Length of the instruction.
+        length: u8,
+    },
+    /// An access of this guest's CPU met an exception of its host. The PSW is at the instruction, which was nullified.
+    HostFault,
 }
 
 /// Sees every instruction and interruption: tracing and debugging.
@@ -139,8 +149,14 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
         if cpu.attention().take(Attention::TIMER) != 0 {
             cpu.arm_timer();
         }
+        cpu.attention().take(Attention::LOOK);
         if pending & (Attention::HOST | Attention::INTERVENTION) != 0 {
             return Some(Leave::Attention);
+        }
+    }
+    if let Some(requests) = cpu.intervention_requests() {
+        if let Some(leave) = look_at_requests(cpu, requests) {
+            return Some(leave);
         }
     }
     if cpu.timer_due && cpu.psw.has(PswMask::EXTERNAL) {
@@ -158,15 +174,33 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
     None
 }
 
-/// Takes the program interruption `code` after an instruction of `ilc` bytes; the PSW address is already right.
-fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, ilc: u8) -> Option<Leave> {
-    cpu.execute = None;
-    // Events of the same instruction are indicated by the same interruption.
-    if code == ProgramCode::SPECIFICATION && cpu.interceptions.specification {
-        cpu.per_discard();
-        return Some(Leave::SpecificationException(ilc));
+/// What a guest's CPU does about its host's wishes.
+fn look_at_requests(cpu: &mut Cpu, requests: u32) -> Option<Leave> {
+    if requests & intervention::STOP != 0 {
+        return Some(Leave::Stop);
     }
+    if cpu.host_timer_due() {
+        return Some(Leave::Attention);
+    }
+    let mut when = PswMask::from_bits_retain(cpu.interceptions.when_enabled);
+    when.set(PswMask::EXTERNAL, requests & intervention::EXTERNAL != 0);
+    when.set(PswMask::IO, requests & intervention::IO != 0);
+    cpu.interceptions.when_enabled = when.bits();
+    None
+}
+
+/// Takes the program interruption `code` after an instruction of `ilc` bytes; the PSW address is already right.
+pub fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode, ilc: u8) -> Option<Leave> {
+    cpu.execute = None;
+    if code == ProgramCode::HOST_FAULT {
+        cpu.per_discard();
+        return Some(Leave::HostFault);
+    }
+    // Events of the same instruction are indicated by the same interruption.
     let code = if cpu.per_end() { ProgramCode(code.0 | ProgramCode::PER.0) } else { code };
+    if cpu.interceptions.intercepts_program(code) {
+        return Some(Leave::Program { code, length: ilc });
+    }
     if cpu.program_interruption(code, ilc).is_err() {
         return Some(Leave::NoLowcore);
     }

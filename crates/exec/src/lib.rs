@@ -17,7 +17,9 @@ mod trace;
 mod vector_op;
 
 pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
-pub use interpreter::{DISPATCH, Leave, NoObserver, Observer, conclude, enter, look_up, run, run_tiered, step};
+pub use interpreter::{
+    DISPATCH, Leave, NoObserver, Observer, conclude, enter, interrupt, look_up, run, run_tiered, step,
+};
 pub use machine::{Machine, StorageOp, Update};
 pub use operand::Ea;
 pub use semantics::interlocked::interlocked_compare_exchange;

@@ -71,6 +71,11 @@ impl Engine {
         engine
     }
 
+    /// The engine of one more CPU with the same translations.
+    pub fn beside(&self) -> Engine {
+        Engine::of(self.translator.clone())
+    }
+
     /// What was done so far.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -61,8 +61,12 @@ const BY_CAPABILITY: [u16; 4] = [64, SUPPRESSION, 133, 11];
 /// The facility that brings wrapped keys.
 const MSA_EXTENSION_3: u16 = 76;
 
-/// CPU features of the interface that the host offers its guests: enhanced suppression on protection.
-const MACHINE_FEATURES: [u16; 1] = [0];
+/// Interpretive execution by the guest itself.
+const SIE: u16 = 1;
+
+/// CPU features of the interface that the host offers its guests: enhanced suppression on protection; interpretive execution,
+/// system control areas anywhere, guest PER enhancement, storage-limit suppression, conditional external interruptions.
+const MACHINE_FEATURES: [u16; 6] = [0, SIE, 2, 4, 5, 7];
 
 /// The model of a VM.
 #[derive(Debug, Clone)]
@@ -213,6 +217,11 @@ impl CpuModel {
         out
     }
 
+    /// Whether START INTERPRETIVE EXECUTION is interpreted.
+    pub(crate) fn interprets(&self) -> bool {
+        self.features.feat[0] >> (63 - SIE) & 1 != 0
+    }
+
     /// Attribute PROCESSOR_FEAT.
     pub(crate) fn features(&self) -> kvm_s390_vm_cpu_feat {
         self.features
@@ -320,7 +329,7 @@ mod tests {
 
     #[test]
     fn features_are_numbers() {
-        assert_eq!(CpuModel::machine_features().feat[0], 1 << 63, "ESOP is feature 0");
+        assert_eq!(CpuModel::machine_features().feat[0] >> 62, 3, "ESOP is feature 0, SIE feature 1");
     }
 
     #[test]

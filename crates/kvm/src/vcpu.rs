@@ -39,7 +39,7 @@ impl Vcpu {
         let space = vm.is_ucontrol().then(Box::<Space>::default);
         let page = RunPage::new(space.is_some())?;
         let model = vm.model.read().clone();
-        let sie = match &space {
+        let mut sie = match &space {
             None => {
                 let (storage, cluster, translator) = (vm.storage.clone(), vm.cluster.clone(), vm.translator.clone());
                 Sie::new(storage, model.cpu(), id, cluster, vm.timers.clone(), translator)
@@ -51,6 +51,7 @@ impl Vcpu {
                 sie
             }
         };
+        sie.cpu.interprets = model.interprets();
         let sd = page.state_description();
         let mut flags = CpuFlags::ZARCH | CpuFlags::SM | CpuFlags::STOPPED;
         if model.has(78) {

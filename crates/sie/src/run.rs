@@ -11,7 +11,11 @@ use softsie_exec::{DISPATCH, NoObserver, Observer, Tracer, run};
 use softsie_jit::{Engine, Translator};
 use softsie_mem::Storage;
 
-use crate::state_description::{CpuFlags, Ecb, InterceptionControls, StateDescription, icpt, icptstatus};
+use crate::interpret::{
+    Guest, GuestEnd, Validity, intercepted_instructions, intercepted_programs, interrupt_by_timer, invalid,
+    specification, store_program, store_timer,
+};
+use crate::state_description::{CpuFlags, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus};
 
 /// Why [`Sie::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +72,14 @@ pub struct Sie {
     /// Sees every instruction when there is one; then the interpreter executes all.
     pub tracer: Option<Tracer>,
     /// Executes what is hot.
-    engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
+    /// CPUs of guests of this machine, the last one used first.
+    pub(crate) guests: Vec<Guest>,
+    /// The difference of the clock that the state description's is added to.
+    pub(crate) clock: (u64, u8),
     /// Missing storage is the host's to provide.
-    paged: bool,
+    pub(crate) paged: bool,
 }
-
-/// Validity interception: the prefix area is not in storage.
-const VALIDITY_PREFIX: u32 = 0x0037 << 16;
 
 impl Sie {
     /// A CPU over `storage`. CPUs of one machine share `cluster`, `timers` and `translator`; without one the interpreter
@@ -88,7 +93,7 @@ impl Sie {
         translator: Option<Arc<Translator>>,
     ) -> Sie {
         let cpu = Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH);
-        Sie { cpu, tracer: None, engine: translator.map(Engine::of), paged: false }
+        Sie { cpu, tracer: None, engine: translator.map(Engine::of), guests: Vec::new(), clock: (0, 0), paged: false }
     }
 
     /// Has storage that is missing end a run instead of being an addressing exception of the guest.
@@ -110,6 +115,7 @@ impl Sie {
     /// bytes before it is executed again.
     pub fn recheck_code(&mut self) {
         self.cpu.flush_fetch();
+        self.guests.iter_mut().for_each(|guest| guest.recheck_code());
     }
 
     /// Runs the CPU until an interception or a request of the host.
@@ -135,13 +141,51 @@ impl Sie {
     fn run_by(
         &mut self,
         sd: &StateDescription,
-        run: impl FnOnce(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
+        run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
     ) -> Leave {
-        let flags = sd.cpu_flags();
-        if flags.contains(CpuFlags::STOP_INT) {
+        if sd.has_cpu_flags(CpuFlags::STOP_INT) {
             return intercept(sd, icpt::STOP);
         }
         self.cpu.start_running();
+        self.begin(sd);
+        let why = self.execute(false, run);
+        self.store(sd);
+        self.cpu.stop_running();
+        self.conclude(sd, why)
+    }
+
+    /// Runs the CPU of a guest of this machine; `has_state` says at the end whether there still is a state description.
+    pub(crate) fn run_guest(&mut self, sd: &StateDescription, has_state: impl FnOnce() -> bool) -> GuestEnd {
+        if sd.has_cpu_flags(CpuFlags::STOP_INT) {
+            intercept(sd, icpt::STOP);
+            return GuestEnd::Interception;
+        }
+        self.begin(sd);
+        self.cpu.interceptions.instructions = intercepted_instructions(sd);
+        self.cpu.interceptions.programs = intercepted_programs(sd);
+        self.cpu.interceptions.supervisor_calls = sd.svcc.get();
+        let delivers = sd.execution_controls().contains(ExecutionControls::CEI);
+        let why = self.execute(delivers, |cpu, engine| match engine {
+            Some(engine) => engine.run(cpu),
+            None => run(cpu, &mut NoObserver),
+        });
+        if !has_state() {
+            return GuestEnd::HostRequest;
+        }
+        self.store(sd);
+        (sd.gg14.set(self.cpu.gr[14]), sd.gg15.set(self.cpu.gr[15]));
+        if why == softsie_exec::Leave::HostFault {
+            return GuestEnd::HostFault;
+        }
+        match self.conclude(sd, why) {
+            Leave::Interception => GuestEnd::Interception,
+            Leave::HostRequest | Leave::MissingStorage(_) => GuestEnd::HostRequest,
+        }
+    }
+
+    /// What the state description says goes into the CPU.
+    fn begin(&mut self, sd: &StateDescription) {
+        let flags = sd.cpu_flags();
         self.load(sd);
         // Intervention requests take effect when the PSW allows that kind of interruption.
         let mut when = PswMask::empty();
@@ -157,21 +201,54 @@ impl Sie {
             load_psw: controls.contains(InterceptionControls::LPSW),
             store_control: controls.contains(InterceptionControls::STCTL),
             operation: controls.contains(InterceptionControls::OPEREXC),
-            specification: !Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::SPECI),
+            programs: specification(sd),
             missing_storage: self.paged,
+            ..Interceptions::default()
         };
         self.cpu.arm_timer();
-        let leave = run(&mut self.cpu, self.engine.as_mut());
-        self.store(sd);
-        self.cpu.stop_running();
-        match leave {
+    }
+
+    /// Executes until there is something that the CPU does not do by itself. A guest's CPU may deliver its timers'
+    /// interruptions when `delivers` says so.
+    fn execute(
+        &mut self,
+        delivers: bool,
+        mut run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
+    ) -> softsie_exec::Leave {
+        loop {
+            match run(&mut self.cpu, self.engine.as_mut()) {
+                softsie_exec::Leave::Instruction { text, execute_length } if self.interprets(text) => {
+                    if let Some(leave) = self.interpret(text, execute_length) {
+                        return leave;
+                    }
+                }
+                softsie_exec::Leave::Timer
+                    if delivers
+                        && self.cpu.interceptions.when_enabled & PswMask::EXTERNAL.bits() == 0
+                        && interrupt_by_timer(&mut self.cpu) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Stores the interception that `why` stands for.
+    fn conclude(&mut self, sd: &StateDescription, why: softsie_exec::Leave) -> Leave {
+        match why {
             softsie_exec::Leave::Attention => {
-                self.cpu.attention().take(Attention::HOST | Attention::INTERVENTION);
+                if !self.cpu.is_guest() {
+                    self.cpu.attention().take(Attention::HOST | Attention::INTERVENTION);
+                }
                 Leave::HostRequest
             }
-            softsie_exec::Leave::Timer => Leave::HostRequest,
+            softsie_exec::Leave::Timer if self.cpu.is_guest() => {
+                store_timer(sd, &self.cpu);
+                intercept(sd, icpt::EXTINT)
+            }
+            softsie_exec::Leave::Timer | softsie_exec::Leave::HostFault => Leave::HostRequest,
+            softsie_exec::Leave::Stop => intercept(sd, icpt::STOP),
             softsie_exec::Leave::Wait => intercept(sd, icpt::WAIT),
             softsie_exec::Leave::Enabled => {
+                let when = PswMask::from_bits_retain(self.cpu.interceptions.when_enabled);
                 let enabled = |mask| self.cpu.psw.has(mask) && when.contains(mask);
                 let code = if enabled(PswMask::MACHINE_CHECK) {
                     icpt::MCHKREQ
@@ -184,20 +261,24 @@ impl Sie {
             }
             softsie_exec::Leave::Instruction { text, execute_length } => {
                 self.store_text(sd, text, execute_length);
-                intercept(sd, icpt::INST)
+                let code = self.instruction_code(sd, text, execute_length);
+                intercept(sd, code)
             }
             softsie_exec::Leave::OperationException { text, execute_length } => {
                 self.store_text(sd, text, execute_length);
                 intercept(sd, icpt::OPEREXC)
             }
-            softsie_exec::Leave::SpecificationException(length) => specification(sd, length),
-            softsie_exec::Leave::ProgramLoop => specification(sd, 0),
-            softsie_exec::Leave::MissingStorage(absolute) => Leave::MissingStorage(absolute),
-            softsie_exec::Leave::NoLowcore => {
-                sd.ipa.set(0x1000);
-                sd.ipb.set(VALIDITY_PREFIX);
-                intercept(sd, icpt::VALIDITY)
+            softsie_exec::Leave::Program { code, length } => {
+                store_program(sd, &mut self.cpu, code, length);
+                intercept(sd, icpt::PROGI)
             }
+            softsie_exec::Leave::ProgramLoop => {
+                sd.iprcc.set(ProgramCode::SPECIFICATION.0);
+                sd.pgmilc.set(0);
+                intercept(sd, icpt::PROGI)
+            }
+            softsie_exec::Leave::MissingStorage(absolute) => Leave::MissingStorage(absolute),
+            softsie_exec::Leave::NoLowcore => invalid(sd, Validity::Prefix),
         }
     }
 
@@ -222,14 +303,15 @@ impl Sie {
     fn load(&mut self, sd: &StateDescription) {
         let cpu = &mut self.cpu;
         cpu.per_discard();
-        cpu.set_epoch(sd.epoch.get(), sd.epdx.get());
+        let (epoch, carry) = self.clock.0.overflowing_add(sd.epoch.get());
+        cpu.set_epoch(epoch, self.clock.1.wrapping_add(sd.epdx.get()).wrapping_add(u8::from(carry)));
         cpu.clock_comparator = sd.ckc.get();
         cpu.set_cpu_timer(sd.cputm.get());
         cpu.todpr = sd.todpr.get();
         cpu.breaking_event_address = sd.gbea.get();
         cpu.program_parameter = sd.pp();
         self.load_controls(sd);
-        if sd.ihcpu.get() == 0xFFFF {
+        if !self.cpu.is_guest() && sd.ihcpu.get() == 0xFFFF {
             self.cpu.flush_tlb();
             sd.ihcpu.set(self.cpu.address);
         }
@@ -345,14 +427,7 @@ impl Sie {
     }
 }
 
-/// A specification exception that the guest is not given.
-fn specification(sd: &StateDescription, length: u8) -> Leave {
-    sd.iprcc.set(ProgramCode::SPECIFICATION.0);
-    sd.pgmilc.set(length.into());
-    intercept(sd, icpt::PROGI)
-}
-
-fn intercept(sd: &StateDescription, code: u8) -> Leave {
+pub(crate) fn intercept(sd: &StateDescription, code: u8) -> Leave {
     sd.icptcode.set(code);
     Leave::Interception
 }

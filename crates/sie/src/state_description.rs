@@ -643,6 +643,17 @@ impl StateDescription {
         }
     }
 
+    /// Stores where the host's table entries for the destination and the source of a partially executed MOVE PAGE are; they
+    /// overlay the parameters of interruptions.
+    pub fn set_partial_move(&self, [destination, source]: [u64; 2]) {
+        self.eiparams.set((destination >> 32) as u32);
+        self.extcpuaddr.set((destination >> 16) as u16);
+        self.eic.set(destination as u16);
+        self.reserved_c8.set((source >> 32) as u32);
+        self.pgmilc.set((source >> 16) as u16);
+        self.iprcc.set(source as u16);
+    }
+
     /// The machine-check interruption code, which overlays the external-interruption parameters.
     #[inline]
     pub fn mcic(&self) -> u64 {

@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 4, Timing; chapter 10: SET CLOCK COMPARATOR, SET CPU TIMER, SET CLOCK
 //! PROGRAMMABLE FIELD; chapter 7: EXTRACT CPU TIME.
 
-use softsie_cpu::{Cpu, Exit};
+use softsie_cpu::{Cpu, Exit, InterceptedInstructions as Intercepted};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -16,26 +16,27 @@ semantics! {
     }
 }
 
-fn doubleword(cpu: &mut Cpu, o: &Operands) -> Result<Ea<u64>, Exit> {
+fn doubleword(cpu: &mut Cpu, o: &Operands, intercepted: Intercepted) -> Result<Ea<u64>, Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(intercepted)?;
     let ea = d2b2(cpu, o);
     if ea.address & 7 != 0 { Err(Exit::SPECIFICATION) } else { Ok(ea) }
 }
 
 fn set_clock_comparator(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = doubleword(cpu, o)?;
+    let ea = doubleword(cpu, o, Intercepted::CLOCK_COMPARATOR)?;
     cpu.clock_comparator = cpu.load(ea.address, ea.ar)?;
     cpu.arm_timer();
     Err(Exit::Synchronize)
 }
 
 fn store_clock_comparator(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = doubleword(cpu, o)?;
+    let ea = doubleword(cpu, o, Intercepted::CLOCK_COMPARATOR)?;
     cpu.store(ea.address, ea.ar, cpu.clock_comparator)
 }
 
 fn set_cpu_timer(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = doubleword(cpu, o)?;
+    let ea = doubleword(cpu, o, Intercepted::CPU_TIMER)?;
     let value = cpu.load(ea.address, ea.ar)?;
     cpu.set_cpu_timer(value);
     cpu.arm_timer();
@@ -43,7 +44,7 @@ fn set_cpu_timer(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn store_cpu_timer(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = doubleword(cpu, o)?;
+    let ea = doubleword(cpu, o, Intercepted::CPU_TIMER)?;
     cpu.store(ea.address, ea.ar, cpu.cpu_timer())
 }
 
@@ -61,6 +62,7 @@ fn extract_cpu_time(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn set_programmable_field(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::TIMING)?;
     let value: u32 = cpu.gr(0);
     if value >> 16 != 0 {
         return Err(Exit::SPECIFICATION);

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use softsie_cpu::{Access, AddressSpace, Cpu, Exit, Request, Scalar};
+use softsie_cpu::{Access, AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepted, Request, Scalar};
 use softsie_isa::Operands;
 
 use super::interlocked::compare_exchange;
@@ -37,13 +37,15 @@ fn purge(cpu: &mut Cpu, request: Request, local: bool) {
 
 fn purge_tlb(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
-    cpu.flush_tlb();
+    cpu.check_interception(Intercepted::PURGE)?;
+    cpu.purge_here(Request::FlushAll);
     Err(Exit::Synchronize)
 }
 
 /// Results of access-register translation are not kept, so there is nothing to purge.
 fn purge_alb(cpu: &mut Cpu, _: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::PURGE)?;
     cpu.serialize()
 }
 
@@ -62,6 +64,7 @@ fn page_table_entry(table: u64, address: u64) -> u64 {
 
 fn invalidate_page_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INVALIDATE)?;
     let (table, mut address): (u64, u64) = (cpu.gr(o.r1()), cpu.gr(o.r2()));
     let local = o.m4() & 1 != 0;
     let range = o.r3() != 0 && cpu.model.facilities.has(IPTE_RANGE);
@@ -86,6 +89,7 @@ fn invalidate_page_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> 
 
 fn invalidate_dat_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INVALIDATE)?;
     let (designation, address): (u64, u64) = (cpu.gr(o.r1()), cpu.gr(o.r2()));
     let local = o.m4() & 1 != 0;
     if address & 0x800 == 0 {
@@ -119,6 +123,7 @@ fn purge_by_asce(cpu: &mut Cpu, r: u8) -> Request {
 
 fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INVALIDATE)?;
     if o.r1() & 1 != 0 {
         return Err(Exit::SPECIFICATION);
     }
@@ -143,6 +148,7 @@ fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<
 
 fn compare_and_replace(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INVALIDATE)?;
     let (designation, address): (u64, u64) = (cpu.gr(o.r2() & 14), cpu.gr(o.r2() | 1));
     // Bit 59 says that it is not a page table.
     let entry = match designation >> 2 & 7 {

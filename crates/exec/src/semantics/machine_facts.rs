@@ -1,7 +1,7 @@
 //! What the CPU tells about itself.
 //! Source: Principles of Operation, chapter 7: STORE FACILITY LIST EXTENDED, EXTRACT CPU ATTRIBUTE.
 
-use softsie_cpu::{AddressSpace, Cpu, Exit};
+use softsie_cpu::{AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepted};
 use softsie_isa::Operands;
 
 use crate::operand::d2b2;
@@ -15,15 +15,19 @@ semantics! {
 }
 
 fn store_facility_list_extended(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(Intercepted::FACILITY_LIST)?;
     let ea = d2b2(cpu, o);
     if ea.address & 7 != 0 {
         return Err(Exit::SPECIFICATION);
     }
-    let model = cpu.model.clone();
-    let list = &model.facilities.0;
+    let mut list = cpu.model.facilities.0;
     // Doublewords up to the last that is not zero, at least one.
     let needed = list.iter().rposition(|b| *b != 0).map_or(1, |last| last / 8 + 1);
     let room = usize::from(cpu.gr[0] as u8) + 1;
+    // What a host has for its guest is as long as its own.
+    if let Some(result) = cpu.host_facility_list(&mut list[..8 * needed]) {
+        result?;
+    }
     cpu.write_bytes(AddressSpace::Logical(ea.ar), ea.address, &list[..8 * needed.min(room)])?;
     cpu.gr[0] = cpu.gr[0] & !0xFF | (needed - 1) as u64;
     cpu.cc = if room >= needed { 0 } else { 3 };

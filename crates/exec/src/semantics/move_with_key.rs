@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: MOVE TO PRIMARY, MOVE TO SECONDARY, MOVE WITH KEY, MOVE WITH SOURCE KEY, MOVE
 //! WITH DESTINATION KEY, MOVE WITH OPTIONAL SPECIFICATIONS; MOVE PAGE.
 
-use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, ProgramCode, PswMask};
+use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, InterceptedInstructions, ProgramCode, PswMask};
 use softsie_isa::Operands;
 
 use super::authority::{SPECIAL_OPERATION, require_dat, require_key_authority, require_secondary_space_control};
@@ -208,7 +208,19 @@ const DESTINATION_KEY: u32 = 0x800;
 const SOURCE_KEY: u32 = 0x400;
 const CONDITION_CODE_OPTION: u32 = 0x100;
 
+/// The host of a guest has not both pages, and is told where its table entries are.
+fn move_partially(cpu: &mut Cpu, places: [&Place; 2]) -> Result<(), Exit> {
+    let mut entries = [0; 2];
+    for (entry, place) in entries.iter_mut().zip(places) {
+        let real = if cpu.psw.has(PswMask::DAT) { cpu.real_address(place.space, place.address)? } else { place.address };
+        *entry = cpu.host_table_entry(cpu.prefixed(real));
+    }
+    cpu.partial_move = Some(entries);
+    Err(Exit::Intercept)
+}
+
 fn move_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::MOVE_PAGE)?;
     let controls: u32 = cpu.gr(0);
     let keys = controls & (DESTINATION_KEY | SOURCE_KEY);
     if controls & 0xF000 != 0 || keys == DESTINATION_KEY | SOURCE_KEY {
@@ -226,6 +238,9 @@ fn move_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let to = place(cpu, o.r1(), keys & DESTINATION_KEY != 0);
     let from = place(cpu, o.r2(), keys & SOURCE_KEY != 0);
     let unavailable = |cpu: &mut Cpu, exit, cc| {
+        if exit == Exit::Program(ProgramCode::HOST_FAULT) {
+            return move_partially(cpu, [&to, &from]);
+        }
         if exit != Exit::Program(ProgramCode::PAGE_TRANSLATION) {
             return Err(exit);
         }

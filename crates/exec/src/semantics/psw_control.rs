@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: LOAD PSW, LOAD PSW EXTENDED, SET SYSTEM MASK, STORE THEN AND SYSTEM MASK,
 //! LOAD BEAR, …; chapter 7: SUPERVISOR CALL, EXTRACT PSW.
 
-use softsie_cpu::{Cpu, Cr0, Exit, Psw, PswMask};
+use softsie_cpu::{Cpu, Cr0, Exit, InterceptedInstructions as Intercepted, Psw, PswMask};
 use softsie_isa::Operands;
 
 use super::authority::SPECIAL_OPERATION;
@@ -67,6 +67,9 @@ fn load_psw_extended_long(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn supervisor_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    if cpu.interceptions.intercepts_call(o.i2() as u8) {
+        return Err(Exit::Intercept);
+    }
     let ilc = cpu.interruption_length(o);
     cpu.psw.address = Cpu::next_sequential(cpu, o);
     cpu.supervisor_call_interruption(o.i2() as u8, ilc)?;
@@ -93,6 +96,7 @@ fn replace_system_mask(cpu: &mut Cpu, mask: u8) -> Result<(), Exit> {
 
 fn set_system_mask(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::SET_SYSTEM_MASK)?;
     if cpu.cr0().contains(Cr0::SSM_SUPPRESSION) {
         return Err(SPECIAL_OPERATION);
     }
@@ -102,17 +106,18 @@ fn set_system_mask(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn store_then_and_system_mask(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let mask = store_system_mask(cpu, o)?;
+    let mask = store_system_mask(cpu, o, Intercepted::AND_SYSTEM_MASK)?;
     replace_system_mask(cpu, mask & o.i2() as u8)
 }
 
 fn store_then_or_system_mask(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let mask = store_system_mask(cpu, o)?;
+    let mask = store_system_mask(cpu, o, Intercepted::OR_SYSTEM_MASK)?;
     replace_system_mask(cpu, mask | o.i2() as u8)
 }
 
-fn store_system_mask(cpu: &mut Cpu, o: &Operands) -> Result<u8, Exit> {
+fn store_system_mask(cpu: &mut Cpu, o: &Operands, intercepted: Intercepted) -> Result<u8, Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(intercepted)?;
     let ea = d1b1(cpu, o);
     let mask = (cpu.psw.mask >> 56) as u8;
     cpu.store(ea.address, ea.ar, mask)?;

@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: LOAD REAL ADDRESS, STORE REAL ADDRESS, LOAD PAGE-TABLE-ENTRY ADDRESS, TEST
 //! PROTECTION, LOAD USING REAL ADDRESS, STORE USING REAL ADDRESS.
 
-use softsie_cpu::{Access, AddressSpace, Cpu, Exit, ProgramCode, Scalar, asce};
+use softsie_cpu::{Access, AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepted, ProgramCode, Scalar, asce};
 use softsie_isa::Operands;
 
 use super::authority::SPECIAL_OPERATION;
@@ -144,6 +144,7 @@ fn entry_unavailable(cpu: &mut Cpu, o: &Operands, code: ProgramCode) -> Result<(
 
 fn test_protection(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::TEST_PROTECTION)?;
     let (ea, key) = (d1b1(cpu, o), d2b2(cpu, o).address);
     cpu.cc = cpu.test_protection(AddressSpace::Logical(ea.ar), (key >> 4) as u8 & 15, ea.address)?;
     Ok(())

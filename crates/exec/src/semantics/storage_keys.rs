@@ -3,7 +3,7 @@
 //! EXTENDED, RESET REFERENCE BITS MULTIPLE, INSERT REFERENCE BITS MULTIPLE, INSERT VIRTUAL STORAGE KEY, PERFORM FRAME
 //! MANAGEMENT FUNCTION.
 
-use softsie_cpu::{AddressSpace, Cpu, Exit};
+use softsie_cpu::{AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepted};
 use softsie_isa::Operands;
 use softsie_mem::StorageKey;
 
@@ -44,6 +44,7 @@ fn real_page_in(cpu: &mut Cpu, r: u8) -> u64 {
 
 fn insert_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INSERT_KEY)?;
     let absolute = real_page_in(cpu, o.r2());
     let key = cpu.inspect_storage_key(absolute)?;
     cpu.set_gr(o.r1(), key.0 & 0xFE);
@@ -87,6 +88,7 @@ impl Setting {
 
 fn set_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::SET_KEY)?;
     let key: u8 = cpu.gr(o.r1());
     let setting = Setting::new(cpu, key, o.m3());
     let multiple = o.m3() & 1 != 0 && cpu.model.facilities.has(EDAT_1);
@@ -125,6 +127,7 @@ fn put_address(cpu: &mut Cpu, r: u8, address: u64) {
 
 fn reset_reference_bit(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::RESET_REFERENCE)?;
     let absolute = real_page_in(cpu, o.r2());
     let old = cpu.reset_reference(absolute)?;
     cpu.cc = old.0 >> 1 & 3;
@@ -150,6 +153,8 @@ fn reference_bits(
 }
 
 fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::RESET_REFERENCE)?;
     // Nothing may change when one of the pages is not there.
     let before = cpu.gr;
     reference_bits(cpu, o, |cpu, absolute| cpu.inspect_storage_key(absolute))?;
@@ -159,6 +164,8 @@ fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn insert_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INSERT_KEY)?;
     reference_bits(cpu, o, |cpu, absolute| cpu.inspect_storage_key(absolute))
 }
 
@@ -182,6 +189,7 @@ const PFMF_NONQUIESCING: u32 = 0x800;
 
 fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::MANAGE_FRAME)?;
     let controls: u32 = cpu.gr(o.r1());
     if controls & PFMF_RESERVED != 0
         || controls & PFMF_NONQUIESCING != 0 && !cpu.model.facilities.has(NONQUIESCING)

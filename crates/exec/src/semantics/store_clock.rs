@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use softsie_cpu::{Cpu, Exit};
+use softsie_cpu::{Cpu, Exit, InterceptedInstructions as Intercepted};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -20,6 +20,7 @@ semantics! {
 
 /// The clock is looked at after all earlier accesses, and before all later ones, as others see them.
 fn store_clock(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(Intercepted::STORE_CLOCK)?;
     let ea = d2b2(cpu, o);
     fence(Ordering::SeqCst);
     let tod = cpu.unique_tod() as u64;

@@ -1,0 +1,342 @@
+//! A CPU whose machine is a guest of this machine: its absolute storage is the primary address space of the CPU that
+//! interprets it, with which it shares thread and mailbox. Both purge what the other's machine changes.
+//! Source: the reference of START INTERPRETIVE EXECUTION (guest storage, intervention requests).
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use softsie_mem::PAGE_SIZE;
+
+use crate::access::{Access, AddressSpace};
+use crate::broadcast::{Message, Request};
+use crate::control::asce;
+use crate::dat::{Dat, Protection, read_entry};
+use crate::exit::{Exit, ProgramCode};
+use crate::psw::PswMask;
+use crate::state::Cpu;
+
+/// Intervention requests in the first word of a state description: what makes the guest's CPU leave.
+pub mod intervention {
+    /// At once.
+    pub const STOP: u32 = 0x0400_0000;
+    /// When its PSW permits I/O interruptions.
+    pub const IO: u32 = 0x0200_0000;
+    /// When its PSW permits external interruptions.
+    pub const EXTERNAL: u32 = 0x0100_0000;
+}
+
+/// After this many messages a CPU that has not looked forgets everything instead of each thing.
+const LOG: usize = 256;
+
+/// Which part of the host's primary address space is the guest's absolute storage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GuestStorage {
+    /// What is added to absolute addresses.
+    pub origin: u64,
+    /// The last address of the host's primary space that belongs to the guest.
+    pub last: u64,
+    /// Absolute address of the state description, whose first word has intervention requests.
+    pub state_description: u64,
+    /// The host's real address of the facility list for STFLE, if there is one.
+    pub facility_list: Option<u64>,
+}
+
+/// An exception of the host that an access of the guest has met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct HostFault {
+    code: ProgramCode,
+    protection: Option<Protection>,
+    address: u64,
+    access: Access,
+}
+
+/// What a guest's CPU knows of the one that interprets it.
+#[derive(Debug)]
+pub(crate) struct Host {
+    dat: Dat,
+    /// The host's control register 1.
+    primary: u64,
+    storage: GuestStorage,
+    /// When the host is to be interrupted by its own timers.
+    deadline: Option<Instant>,
+    due: bool,
+    fault: Cell<Option<HostFault>>,
+    /// The last value of the guest's TOD clock that was given out.
+    last_tod: u64,
+}
+
+/// Messages for the other CPUs of the same thread.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// There are others.
+    pub(crate) kept: bool,
+    messages: Vec<Message>,
+    overflown: bool,
+}
+
+impl Log {
+    pub(crate) fn add(&mut self, message: Message) {
+        if !self.kept || self.overflown {
+            return;
+        }
+        if self.messages.len() == LOG {
+            self.overflown = true;
+            self.messages.clear();
+        } else {
+            self.messages.push(message);
+        }
+    }
+}
+
+/// What [`Cpu::take_log`] returns: messages that other CPUs of the same thread are to serve.
+#[derive(Debug)]
+pub struct Messages {
+    list: Vec<Message>,
+    all: bool,
+}
+
+impl Messages {
+    /// Whether there is nothing to serve.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && !self.all
+    }
+}
+
+impl Cpu {
+    /// A CPU for guests that this CPU interprets. It serves the mailbox of this one.
+    pub fn guest(&mut self) -> Cpu {
+        self.log.kept = true;
+        let mut cpu = Cpu::over(
+            0,
+            self.model.clone(),
+            self.storage.clone(),
+            self.cluster.clone(),
+            self.mailbox.clone(),
+            self.timers.clone(),
+            self.code.dispatch,
+        );
+        cpu.slots = self.slots.clone();
+        cpu.log.kept = true;
+        cpu.host = Some(Box::new(Host {
+            dat: Dat::default(),
+            primary: 0,
+            storage: GuestStorage { origin: 0, last: 0, state_description: 0, facility_list: None },
+            deadline: None,
+            due: false,
+            fault: Cell::new(None),
+            last_tod: 0,
+        }));
+        cpu
+    }
+
+    /// Whether this is a CPU of a guest of this machine.
+    #[inline(always)]
+    pub fn is_guest(&self) -> bool {
+        self.host.is_some()
+    }
+
+    /// Takes over what there is to know of `host`, which interprets this CPU from now on. Translations that depended on
+    /// something else are purged.
+    pub fn attach(&mut self, host: &Cpu, storage: GuestStorage) {
+        let deadline = if host.psw.has(PswMask::EXTERNAL) { host.time_to_timer() } else { None };
+        let (dat, primary) = (host.dat(), host.cr[1]);
+        let Some(known) = &mut self.host else { return };
+        let same = known.dat == dat
+            && known.primary == primary
+            && (known.storage.origin, known.storage.last) == (storage.origin, storage.last);
+        (known.dat, known.primary, known.storage) = (dat, primary, storage);
+        known.deadline = deadline.and_then(|left| Instant::now().checked_add(left));
+        known.due = false;
+        known.fault.set(None);
+        if !same {
+            self.flush_tlb();
+        }
+    }
+
+    /// The absolute address in the machine's storage of absolute address `absolute`, for an access that is `access`.
+    ///
+    /// # Errors
+    /// [`ProgramCode::ADDRESSING`]; [`ProgramCode::HOST_FAULT`] when the host is to have an interruption.
+    #[inline(always)]
+    pub(crate) fn reach(&self, absolute: u64, access: Access) -> Result<u64, ProgramCode> {
+        match &self.host {
+            None => Ok(absolute),
+            Some(host) => self.reach_through(host, absolute, access),
+        }
+    }
+
+    fn reach_through(&self, host: &Host, absolute: u64, access: Access) -> Result<u64, ProgramCode> {
+        let address = absolute.checked_add(host.storage.origin).filter(|address| *address <= host.storage.last);
+        let Some(address) = address else { return Err(ProgramCode::ADDRESSING) };
+        let fault = |code, protection| {
+            host.fault.set(Some(HostFault { code, protection, address, access }));
+            Err(ProgramCode::HOST_FAULT)
+        };
+        let read = |entry| read_entry(&self.slots, entry).ok_or(ProgramCode::ADDRESSING);
+        let t = match host.dat.translate(host.primary, address, read) {
+            Ok(t) => t,
+            Err(missing) => return fault(missing.code, None),
+        };
+        if access == Access::Store && t.protected {
+            return fault(ProgramCode::PROTECTION, Some(Protection::Dat));
+        }
+        let reached = host.dat.prefixed(t.real);
+        if self.slots.page(reached).is_none() {
+            return fault(ProgramCode::ADDRESSING, None);
+        }
+        Ok(reached)
+    }
+
+    /// Whether the host permits fetches of the page at `absolute` and no stores.
+    pub(crate) fn is_host_protected(&self, absolute: u64) -> bool {
+        let Some(host) = &self.host else { return false };
+        let before = host.fault.get();
+        let protected = self.reach_through(host, absolute, Access::Store).is_err()
+            && host.fault.get().is_some_and(|fault| fault.protection == Some(Protection::Dat));
+        host.fault.set(before);
+        protected
+    }
+
+    /// Recognises the exception that an access of `guest` has met as this CPU's own.
+    pub fn take_host_fault(&mut self, guest: &Cpu) -> Exit {
+        let fault = guest.host.as_ref().and_then(|host| host.fault.take());
+        let Some(HostFault { code, protection, address, access }) = fault else {
+            return Exit::Program(ProgramCode::ADDRESSING);
+        };
+        self.access_exception(code, protection, AddressSpace::Primary, address, access)
+    }
+
+    /// Forgets an exception of the host.
+    fn forget_host_fault(&self) {
+        if let Some(host) = &self.host {
+            host.fault.set(None);
+        }
+    }
+
+    /// Absolute address of the host's table entry for this guest's absolute address, with flags: 2, the entry forbids stores;
+    /// 4, it is not that of a page.
+    pub fn host_table_entry(&self, absolute: u64) -> u64 {
+        const PROTECTED: u64 = 2;
+        const NOT_A_PAGE: u64 = 4;
+        let Some(host) = &self.host else { return 0 };
+        let read = |entry| read_entry(&self.slots, entry).ok_or(ProgramCode::ADDRESSING);
+        let address = absolute.wrapping_add(host.storage.origin);
+        match host.dat.translate(host.primary, address, read) {
+            Ok(t) => {
+                let large = if t.frame_bits == 12 { 0 } else { NOT_A_PAGE };
+                t.entry | large | if t.protected { PROTECTED } else { 0 }
+            }
+            Err(missing) => match missing.entry {
+                Some(entry) if missing.code == ProgramCode::PAGE_TRANSLATION => entry,
+                entry => entry.unwrap_or(0) | NOT_A_PAGE,
+            },
+        }
+    }
+
+    /// Whether the prefix area can be stored into.
+    pub fn has_prefix_area(&self) -> bool {
+        let there = |page| {
+            let reached = self.reach(page, Access::Store);
+            reached.is_ok_and(|absolute| self.slots.page(absolute).is_some())
+        };
+        let there = there(self.prefix) && there(self.prefix + PAGE_SIZE);
+        self.forget_host_fault();
+        there
+    }
+
+    /// The facility list that the host has made for this guest's CPU, as many bytes as `list` has; `None` when there is none.
+    ///
+    /// # Errors
+    /// Addressing exception.
+    pub fn host_facility_list(&self, list: &mut [u8]) -> Option<Result<(), Exit>> {
+        let host = self.host.as_ref()?;
+        let real = host.storage.facility_list?;
+        for (n, byte) in list.chunks_mut(8).enumerate() {
+            let absolute = host.dat.prefixed(real + 8 * n as u64);
+            let Some(value) = read_entry(&self.slots, absolute) else {
+                return Some(Err(Exit::Program(ProgramCode::ADDRESSING)));
+            };
+            byte.copy_from_slice(&value.to_be_bytes()[..byte.len()]);
+        }
+        Some(Ok(()))
+    }
+
+    /// The requests in the state description, if this is a guest's CPU; zero when its storage is gone.
+    #[inline]
+    pub fn intervention_requests(&self) -> Option<u32> {
+        let host = self.host.as_ref()?;
+        let at = host.storage.state_description;
+        let Some(page) = self.slots.page(at) else { return Some(0) };
+        // SAFETY: a word on a word boundary within the page; other CPUs change it, hence the atomic.
+        let word = unsafe { AtomicU32::from_ptr(page.host.as_ptr().add((at % PAGE_SIZE) as usize).cast()) };
+        Some(u32::from_be(word.load(Ordering::Acquire)))
+    }
+
+    /// Whether the host's own timers, or a change of its clock, want this guest's CPU to leave.
+    #[inline]
+    pub fn host_timer_due(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.due)
+    }
+
+    /// When the host's timers come due, if this is a guest's CPU.
+    pub(crate) fn host_deadline(&mut self) -> Option<Instant> {
+        let host = self.host.as_mut()?;
+        host.due |= host.deadline.is_some_and(|at| at <= Instant::now());
+        host.deadline.filter(|_| !host.due)
+    }
+
+    /// The host has something to look at.
+    pub(crate) fn want_host(&mut self) {
+        if let Some(host) = &mut self.host {
+            host.due = true;
+        }
+    }
+
+    /// The next value of a guest's TOD clock from `now` on, each once for this CPU.
+    pub(crate) fn unique_guest_tod(&mut self, now: u64) -> Option<u64> {
+        let host = self.host.as_mut()?;
+        let behind = host.last_tod.wrapping_sub(now) < 1 << 32;
+        host.last_tod = if behind { host.last_tod.wrapping_add(crate::clock::TOD_CLASSES as u64) } else { now };
+        Some(host.last_tod)
+    }
+
+    /// What this CPU has served or done that other CPUs of its thread must serve.
+    pub fn take_log(&mut self) -> Messages {
+        Messages { list: std::mem::take(&mut self.log.messages), all: std::mem::take(&mut self.log.overflown) }
+    }
+
+    /// Serves what another CPU of this thread has logged.
+    pub fn serve_log(&mut self, messages: &Messages) {
+        if messages.is_empty() {
+            return;
+        }
+        let kept = std::mem::take(&mut self.log.kept);
+        if messages.all {
+            self.serve(Message::of_host(Request::SlotsChanged));
+        }
+        for message in &messages.list {
+            self.serve(*message);
+        }
+        self.log.kept = kept;
+    }
+
+    /// What a message about translations means for a CPU of the other kind than the sender: a host does not depend on its
+    /// guests' tables, but a guest's translations are its host's, too.
+    pub(crate) fn serve_other_kind(&mut self, request: Request) {
+        let Some(host) = &self.host else { return };
+        match request {
+            Request::FlushAsce(table) if (table ^ host.primary) & (asce::ORIGIN | asce::TYPE) != 0 => {}
+            _ => self.flush_tlb(),
+        }
+    }
+
+    /// Has [`Attention::LOOK`] raised now and then as long as a guest's CPU runs: another CPU's requests are stores into the
+    /// state description, which raise no attention.
+    pub fn watch_requests(&self, on: bool) {
+        self.mailbox.watched.store(on, Ordering::SeqCst);
+        if on {
+            self.timers.watch(&self.mailbox);
+        }
+    }
+}
