@@ -154,10 +154,10 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
             return Some(Leave::Attention);
         }
     }
-    if let Some(requests) = cpu.intervention_requests() {
-        if let Some(leave) = look_at_requests(cpu, requests) {
-            return Some(leave);
-        }
+    if let Some(requests) = cpu.intervention_requests()
+        && let Some(leave) = look_at_requests(cpu, requests)
+    {
+        return Some(leave);
     }
     if cpu.timer_due && cpu.psw.has(PswMask::EXTERNAL) {
         if cpu.timer_interruption_pending() {

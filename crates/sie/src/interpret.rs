@@ -72,7 +72,9 @@ pub(crate) fn invalid(sd: &StateDescription, reason: Validity) -> Leave {
 fn state_description(slots: &SlotMap, absolute: u64) -> Option<&StateDescription> {
     let page = slots.page(absolute)?;
     // SAFETY: the offset is within the page.
-    let at = unsafe { page.host.as_ptr().add((absolute % PAGE_SIZE) as usize) }.cast::<StateDescription>();
+    let at = unsafe { page.host.as_ptr().add((absolute % PAGE_SIZE) as usize) };
+    #[allow(clippy::cast_ptr_alignment)] // looked at below
+    let at = at.cast::<StateDescription>();
     // SAFETY: 512 bytes within the page, which is mapped as long as the slot is there; all fields are atomics, and any bit
     // pattern is one of theirs.
     at.is_aligned().then(|| unsafe { &*at })
@@ -247,7 +249,7 @@ impl Sie {
         }
         self.choose_guest(absolute);
         let Sie { cpu, guests, .. } = self;
-        let Some((Guest { sie: guest, .. }, others)) = guests.split_first_mut() else { return None };
+        let (Guest { sie: guest, .. }, others) = guests.split_first_mut()?;
         let end = match check(sd).and_then(|()| guest.take_over(cpu, sd, absolute)) {
             Err(validity) => {
                 invalid(sd, validity);

@@ -173,7 +173,8 @@ impl Sie {
             return GuestEnd::HostRequest;
         }
         self.store(sd);
-        (sd.gg14.set(self.cpu.gr[14]), sd.gg15.set(self.cpu.gr[15]));
+        sd.gg14.set(self.cpu.gr[14]);
+        sd.gg15.set(self.cpu.gr[15]);
         if why == softsie_exec::Leave::HostFault {
             return GuestEnd::HostFault;
         }
