@@ -3,6 +3,7 @@
 //! Source: the reference of START INTERPRETIVE EXECUTION (guest storage, intervention requests).
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ pub mod intervention {
     pub const EXTERNAL: u32 = 0x0100_0000;
 }
 
+const ADAPTER_SUPPRESSION: u16 = 72;
 /// After this many messages a CPU that has not looked forgets everything instead of each thing.
 const LOG: usize = 256;
 
@@ -107,9 +109,12 @@ impl Cpu {
     /// A CPU for guests that this CPU interprets. It serves the mailbox of this one.
     pub fn guest(&mut self) -> Cpu {
         self.log.kept = true;
+        // KVM offers adapter-interruption suppression on machines without it, and relies on the instruction's interception.
+        let mut model = (*self.model).clone();
+        model.unannounced.set(ADAPTER_SUPPRESSION, true);
         let mut cpu = Cpu::over(
             0,
-            self.model.clone(),
+            Arc::new(model),
             self.storage.clone(),
             self.cluster.clone(),
             self.mailbox.clone(),
