@@ -239,13 +239,13 @@ impl Cpu {
         }
     }
 
-    /// Whether the prefix area can be stored into.
-    pub fn has_prefix_area(&self) -> bool {
+    /// Whether the prefix area can be stored into; its second page, too, if `both`.
+    pub fn has_prefix_area(&self, both: bool) -> bool {
         let there = |page| {
             let reached = self.reach(page, Access::Store);
             reached.is_ok_and(|absolute| self.slots.page(absolute).is_some())
         };
-        let there = there(self.prefix) && there(self.prefix + PAGE_SIZE);
+        let there = there(self.prefix) && (!both || there(self.prefix + PAGE_SIZE));
         self.forget_host_fault();
         there
     }

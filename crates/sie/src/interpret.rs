@@ -333,7 +333,9 @@ impl Sie {
         if prefix != self.cpu.prefix {
             self.cpu.set_prefix(prefix);
         }
-        if !self.cpu.has_prefix_area() {
+        // The second page takes what an aborted transaction leaves.
+        let both = Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::TE);
+        if !self.cpu.has_prefix_area(both) {
             return Err(Validity::Prefix);
         }
         if let Some(area) = system_control_area(sd) {
