@@ -375,7 +375,7 @@ def run(name, imm, v1, v2, v3, gr, cc, pm, storage):
     return a
 
 
-def main():
+def main(run):
     for line in sys.stdin:
         before, after = line.split("|")
         name, immediates, *values = before.split()
@@ -388,4 +388,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(run)

@@ -1,8 +1,8 @@
-//! Counting of bits: leading and trailing zeros, ones; distance to a block boundary.
+//! Counting of bits: leading and trailing zeros, ones; distance to a block boundary; extraction and deposit.
 //! Source: Principles of Operation, chapter 7: FIND LEFTMOST ONE, POPULATION COUNT, COUNT LEADING/TRAILING ZEROS, LOAD
-//! COUNT TO BLOCK BOUNDARY.
+//! COUNT TO BLOCK BOUNDARY, BIT EXTRACT, BIT DEPOSIT.
 
-use softsie_cpu::Exit;
+use softsie_cpu::{Cpu, Exit};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -13,7 +13,7 @@ semantics! {
         FLOGR => find_leftmost_one, POPCNT => population_count, LCBB => load_count_to_block_boundary,
         CLZG => count_leading_zeros, CTZG => count_trailing_zeros,
     }
-    heavy {}
+    heavy { BEXTG => extract_bits, BDEPG => deposit_bits }
 }
 
 fn find_leftmost_one<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
@@ -94,5 +94,42 @@ fn count_trailing_zeros<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit>
     let v = m.gr::<u64>(o.r2());
     let v = m.trailing_zeros(v);
     m.set_gr(o.r1(), v);
+    Ok(())
+}
+
+/// The leftmost of the ones in `mask`, which is not zero.
+fn leftmost(mask: u64) -> u64 {
+    1 << (63 - mask.leading_zeros())
+}
+
+/// The bits of R2 for which R3 has ones, side by side from the left.
+fn extract_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let (value, mut mask): (u64, u64) = (cpu.gr(o.r2()), cpu.gr(o.r3()));
+    let (mut result, mut place) = (0, 1 << 63);
+    while mask != 0 {
+        let bit = leftmost(mask);
+        if value & bit != 0 {
+            result |= place;
+        }
+        mask ^= bit;
+        place >>= 1;
+    }
+    cpu.set_gr::<u64>(o.r1(), result);
+    Ok(())
+}
+
+/// The leftmost bits of R2, put where R3 has ones.
+fn deposit_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    let (mut value, mut mask): (u64, u64) = (cpu.gr(o.r2()), cpu.gr(o.r3()));
+    let mut result = 0;
+    while mask != 0 {
+        let bit = leftmost(mask);
+        if value >> 63 != 0 {
+            result |= bit;
+        }
+        mask ^= bit;
+        value <<= 1;
+    }
+    cpu.set_gr::<u64>(o.r1(), result);
     Ok(())
 }

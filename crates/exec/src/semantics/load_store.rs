@@ -38,6 +38,11 @@ semantics! {
         LLIHH => load_shifted_immediate[48], LLIHL => load_shifted_immediate[32],
         LLILH => load_shifted_immediate[16], LLILL => load_shifted_immediate[0],
         LLIHF => load_shifted_immediate[32],
+        LXAB => load_indexed_address[true, 0], LLXAB => load_indexed_address[false, 0],
+        LXAH => load_indexed_address[true, 1], LLXAH => load_indexed_address[false, 1],
+        LXAF => load_indexed_address[true, 2], LLXAF => load_indexed_address[false, 2],
+        LXAG => load_indexed_address[true, 3], LLXAG => load_indexed_address[false, 3],
+        LXAQ => load_indexed_address[true, 4], LLXAQ => load_indexed_address[false, 4],
         LA => load_address, LAY => load_address, LARL => load_address_relative,
         ST => store_rx[u32], STY => store_rx[u32], STG => store_rx[u64],
         STC => store_rx[u8], STCY => store_rx[u8], STH => store_rx[u16], STHY => store_rx[u16],
@@ -174,6 +179,25 @@ fn load_shifted_immediate<M: Machine, const SHIFT: u32>(m: &mut M, o: &Operands)
 fn load_address<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
     let ea = d2x2b2(m, o);
     m.set_gr_address(o.r1(), ea.address);
+    Ok(())
+}
+
+/// Index and displacement are added as words; the sum, with its sign or without, counts things of 2^`SHIFT` bytes.
+fn load_indexed_address<M: Machine, const SIGNED: bool, const SHIFT: u32>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    let mut index = m.imm(o.d2() as u32);
+    if o.x2() != 0 {
+        let register = m.gr::<u32>(o.x2());
+        index = m.add(register, index);
+    }
+    let index = extend::<M, u32, u64>(m, SIGNED, index);
+    let shift = m.imm(SHIFT);
+    let mut address = m.shl(index, shift);
+    if o.b2() != 0 {
+        let base = m.gr::<u64>(o.b2());
+        address = m.add(base, address);
+    }
+    let address = m.wrap(address);
+    m.set_gr_address(o.r1(), address);
     Ok(())
 }
 

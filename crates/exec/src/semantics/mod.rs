@@ -160,6 +160,8 @@ files! {
     vector_compare,
     vector_decimal,
     vector_decimal_hfp,
+    vector_divide,
+    vector_evaluate,
     vector_fp,
     vector_fp_convert,
     vector_integer,

@@ -4,7 +4,7 @@
 use softsie_cpu::{Exit, Scalar};
 use softsie_isa::Operands;
 
-use super::vector_form::{binary, cc_of_mask, require};
+use super::vector_form::{ALL, Sizes, binary, cc_of_mask, enhanced, require};
 use crate::machine::Machine;
 use crate::vector_op::VectorOp;
 
@@ -18,8 +18,8 @@ semantics! {
 
 /// Compares; bit 3 of M5 asks for the condition code: 0 true for all elements, 1 for some, 3 for none.
 #[inline(always)]
-fn compare<M: Machine>(m: &mut M, o: &Operands, op: VectorOp) -> Result<(), Exit> {
-    binary(m, o, op, 0..=3)?;
+fn compare<M: Machine>(m: &mut M, o: &Operands, op: VectorOp, sizes: Sizes) -> Result<(), Exit> {
+    binary(m, o, op, sizes, None)?;
     if o.m5() & 1 != 0 {
         let (v, ones) = (m.vr(o.v1()), m.imm(u128::MAX));
         cc_of_mask(m, v, ones, 3, 0);
@@ -27,16 +27,22 @@ fn compare<M: Machine>(m: &mut M, o: &Operands, op: VectorOp) -> Result<(), Exit
     Ok(())
 }
 
-fn compare_equal<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    compare(m, o, VectorOp::CompareEqual)
+/// Defines instructions by the comparison; vector-enhancements facility 3 added quadwords.
+macro_rules! comparisons {
+    ($($name:ident = $op:ident;)*) => {$(
+        fn $name<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+            if o.m4() == 4 {
+                return m.call(enhanced!(|cpu, o| compare(cpu, o, VectorOp::$op, ALL)), o);
+            }
+            compare(m, o, VectorOp::$op, 0..=3)
+        }
+    )*};
 }
 
-fn compare_high<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    compare(m, o, VectorOp::CompareHigh)
-}
-
-fn compare_high_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    compare(m, o, VectorOp::CompareHighLogical)
+comparisons! {
+    compare_equal = CompareEqual;
+    compare_high = CompareHigh;
+    compare_high_logical = CompareHighLogical;
 }
 
 /// The rightmost elements of the left doublewords.
@@ -60,6 +66,16 @@ fn compare_unsigned<M: Machine, T: Scalar>(m: &mut M, o: &Operands) {
 }
 
 fn element_compare<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    if o.m3() == 4 {
+        return m.call(
+            enhanced!(|cpu, o| {
+                let (a, b) = (cpu.vr(o.v1()), cpu.vr(o.v2()));
+                cpu.cc_compare_signed(a, b);
+                Ok(())
+            }),
+            o,
+        );
+    }
     m.require_vector()?;
     require(o.m3() <= 3)?;
     match o.m3() {
@@ -72,6 +88,16 @@ fn element_compare<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
 }
 
 fn element_compare_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    if o.m3() == 4 {
+        return m.call(
+            enhanced!(|cpu, o| {
+                let (a, b) = (cpu.vr(o.v1()), cpu.vr(o.v2()));
+                cpu.cc_compare(a, b);
+                Ok(())
+            }),
+            o,
+        );
+    }
     m.require_vector()?;
     require(o.m3() <= 3)?;
     match o.m3() {

@@ -125,7 +125,7 @@ pub(crate) fn count<F: Format>(single: bool) -> u32 {
 
 /// A vector-processing exception: element `index`, vector-interrupt code `vic`.
 #[cold]
-fn vector_exception(cpu: &mut Cpu, index: u32, vic: u8) -> Exit {
+pub(super) fn vector_exception(cpu: &mut Cpu, index: u32, vic: u8) -> Exit {
     let vxc = (index as u8) << 4 | vic;
     cpu.program.dxc = vxc;
     cpu.fpc = cpu.fpc & !0xFF00 | u32::from(vxc) << 8;

@@ -23,23 +23,23 @@ semantics! {
 
 vector_instructions! {
     unary {
-        complement = Negate(0..=3);
-        positive = Absolute(0..=3);
+        complement = Negate(0..=3, 4..=4);
+        positive = Absolute(0..=3, 4..=4);
         count_ones = CountOnes(0..=3);
-        leading_zeros = LeadingZeros(0..=3);
-        trailing_zeros = TrailingZeros(0..=3);
+        leading_zeros = LeadingZeros(0..=3, 4..=4);
+        trailing_zeros = TrailingZeros(0..=3, 4..=4);
     }
     binary {
         add = Add(0..=4);
         subtract = Subtract(0..=4);
         add_carry = AddCarry(0..=4);
         subtract_borrow = SubtractBorrow(0..=4);
-        maximum = Maximum(0..=3);
-        maximum_logical = MaximumLogical(0..=3);
-        minimum = Minimum(0..=3);
-        minimum_logical = MinimumLogical(0..=3);
-        average = Average(0..=3);
-        average_logical = AverageLogical(0..=3);
+        maximum = Maximum(0..=3, 4..=4);
+        maximum_logical = MaximumLogical(0..=3, 4..=4);
+        minimum = Minimum(0..=3, 4..=4);
+        minimum_logical = MinimumLogical(0..=3, 4..=4);
+        average = Average(0..=3, 4..=4);
+        average_logical = AverageLogical(0..=3, 4..=4);
         sum_word = SumWord(0..=1);
         sum_doubleword = SumDoubleword(1..=2);
         sum_quadword = SumQuadword(2..=3);

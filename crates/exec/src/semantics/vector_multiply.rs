@@ -4,7 +4,7 @@
 use softsie_cpu::Exit;
 use softsie_isa::Operands;
 
-use super::vector_form::{require, vector_instructions};
+use super::vector_form::{ALL, Sizes, enhanced, require, vector_instructions};
 use crate::machine::Machine;
 use crate::vector_op::{VectorOp, VectorOp3};
 
@@ -20,80 +20,81 @@ semantics! {
 
 vector_instructions! {
     binary {
-        low = MultiplyLow(0..=2);
-        high = MultiplyHigh(0..=2);
-        high_logical = MultiplyHighLogical(0..=2);
-        even = MultiplyEven(0..=2);
-        even_logical = MultiplyEvenLogical(0..=2);
-        odd = MultiplyOdd(0..=2);
-        odd_logical = MultiplyOddLogical(0..=2);
+        low = MultiplyLow(0..=2, 3..=4);
+        high = MultiplyHigh(0..=2, 3..=4);
+        high_logical = MultiplyHighLogical(0..=2, 3..=4);
+        even = MultiplyEven(0..=2, 3..=3);
+        even_logical = MultiplyEvenLogical(0..=2, 3..=3);
+        odd = MultiplyOdd(0..=2, 3..=3);
+        odd_logical = MultiplyOddLogical(0..=2, 3..=3);
         galois = GaloisMultiply(0..=3);
     }
 }
 
-/// V2 times V3, element size M5, at most `largest`.
+/// V2 times V3, element size M5.
 #[inline(always)]
-fn product<M: Machine>(m: &mut M, o: &Operands, op: VectorOp, largest: u8) -> Result<M::Val<u128>, Exit> {
+fn product<M: Machine>(m: &mut M, o: &Operands, op: VectorOp, sizes: Sizes) -> Result<M::Val<u128>, Exit> {
     m.require_vector()?;
-    require(o.m5() <= largest)?;
+    require(sizes.contains(&o.m5()))?;
     let (a, b) = (m.vr(o.v2()), m.vr(o.v3()));
     Ok(m.vector(op, o.m5(), a, b))
 }
 
 /// Adds V4, whose elements are twice as large as the factors.
 #[inline(always)]
-fn multiply_add<M: Machine>(m: &mut M, o: &Operands, op: VectorOp) -> Result<(), Exit> {
-    let product = product(m, o, op, 2)?;
+fn add_to_product<M: Machine>(m: &mut M, o: &Operands, op: VectorOp, sizes: Sizes) -> Result<(), Exit> {
+    let product = product(m, o, op, sizes)?;
     let c = m.vr(o.v4());
     let v = m.vector(VectorOp::Add, o.m5() + 1, product, c);
     m.set_vr(o.v1(), v);
     Ok(())
 }
 
-fn add_even<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add(m, o, VectorOp::MultiplyEven)
-}
-
-fn add_even_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add(m, o, VectorOp::MultiplyEvenLogical)
-}
-
-fn add_odd<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add(m, o, VectorOp::MultiplyOdd)
-}
-
-fn add_odd_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add(m, o, VectorOp::MultiplyOddLogical)
-}
-
-fn add_low<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    let product = product(m, o, VectorOp::MultiplyLow, 2)?;
+/// Adds V4, whose elements are as large as the factors, to right halves of products.
+#[inline(always)]
+fn add_to_low<M: Machine>(m: &mut M, o: &Operands, sizes: Sizes) -> Result<(), Exit> {
+    let product = product(m, o, VectorOp::MultiplyLow, sizes)?;
     let c = m.vr(o.v4());
     let v = m.vector(VectorOp::Add, o.m5(), product, c);
     m.set_vr(o.v1(), v);
     Ok(())
 }
 
+/// Left halves of sums of products and elements of V4.
 #[inline(always)]
-fn multiply_add_high<M: Machine>(m: &mut M, o: &Operands, op: VectorOp3) -> Result<(), Exit> {
+fn add_to_high<M: Machine>(m: &mut M, o: &Operands, op: VectorOp3, sizes: Sizes) -> Result<(), Exit> {
     m.require_vector()?;
-    require(o.m5() <= 2)?;
+    require(sizes.contains(&o.m5()))?;
     let (a, b, c) = (m.vr(o.v2()), m.vr(o.v3()), m.vr(o.v4()));
     let v = m.vector3(op, o.m5(), a, b, c);
     m.set_vr(o.v1(), v);
     Ok(())
 }
 
-fn add_high<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add_high(m, o, VectorOp3::MultiplyAddHigh)
+/// Defines instructions by what they call; the element sizes in brackets came with vector-enhancements facility 3.
+macro_rules! multiply_and_add {
+    ($($name:ident = $f:ident($($op:expr)?) [$more:expr];)*) => {$(
+        fn $name<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+            if $more.contains(&o.m5()) {
+                return m.call(enhanced!(|cpu, o| $f(cpu, o $(, $op)?, ALL)), o);
+            }
+            $f(m, o $(, $op)?, 0..=2)
+        }
+    )*};
 }
 
-fn add_high_logical<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    multiply_add_high(m, o, VectorOp3::MultiplyAddHighLogical)
+multiply_and_add! {
+    add_even = add_to_product(VectorOp::MultiplyEven) [(3..=3)];
+    add_even_logical = add_to_product(VectorOp::MultiplyEvenLogical) [(3..=3)];
+    add_odd = add_to_product(VectorOp::MultiplyOdd) [(3..=3)];
+    add_odd_logical = add_to_product(VectorOp::MultiplyOddLogical) [(3..=3)];
+    add_low = add_to_low() [(3..=4)];
+    add_high = add_to_high(VectorOp3::MultiplyAddHigh) [(3..=4)];
+    add_high_logical = add_to_high(VectorOp3::MultiplyAddHighLogical) [(3..=4)];
 }
 
 fn galois_add<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
-    let product = product(m, o, VectorOp::GaloisMultiply, 3)?;
+    let product = product(m, o, VectorOp::GaloisMultiply, 0..=3)?;
     let c = m.vr(o.v4());
     let v = m.vector(VectorOp::Xor, 0, product, c);
     m.set_vr(o.v1(), v);

@@ -23,10 +23,10 @@ semantics! {
 
 vector_instructions! {
     unary {
-        unpack_high = UnpackHigh(0..=2);
-        unpack_high_logical = UnpackHighLogical(0..=2);
-        unpack_low = UnpackLow(0..=2);
-        unpack_low_logical = UnpackLowLogical(0..=2);
+        unpack_high = UnpackHigh(0..=2, 3..=3);
+        unpack_high_logical = UnpackHighLogical(0..=2, 3..=3);
+        unpack_low = UnpackLow(0..=2, 3..=3);
+        unpack_low_logical = UnpackLowLogical(0..=2, 3..=3);
         sign_extend = SignExtendToDoubleword(0..=2);
     }
     binary {

@@ -22,7 +22,8 @@ pub(super) fn add_high(es: u8, a: &u128, b: &u128, c: &u128, v: &mut u128) {
         0 => add_high!(a, b, c, v, i8, i16),
         1 => add_high!(a, b, c, v, i16, i32),
         2 => add_high!(a, b, c, v, i32, i64),
-        _ => add_high!(a, b, c, v, i64, i128),
+        3 => add_high!(a, b, c, v, i64, i128),
+        _ => *v = add_high_quadword(*a, *b, *c, true),
     }
 }
 
@@ -32,8 +33,28 @@ pub(super) fn add_high_logical(es: u8, a: &u128, b: &u128, c: &u128, v: &mut u12
         0 => add_high!(a, b, c, v, u8, u16),
         1 => add_high!(a, b, c, v, u16, u32),
         2 => add_high!(a, b, c, v, u32, u64),
-        _ => add_high!(a, b, c, v, u64, u128),
+        3 => add_high!(a, b, c, v, u64, u128),
+        _ => *v = add_high_quadword(*a, *b, *c, false),
     }
+}
+
+/// The left half of a quadword product plus `c`.
+fn add_high_quadword(a: u128, b: u128, c: u128, signed: bool) -> u128 {
+    let halves = |v: u128| (v >> 64, v & u128::from(u64::MAX));
+    let ((a1, a0), (b1, b0)) = (halves(a), halves(b));
+    let (low_high, low_low) = halves(a0 * b0);
+    // Each is below 2 to the power of 128: a product of two halves leaves room for two more halves.
+    let (first_high, first_low) = halves(a1 * b0 + low_high);
+    let (second_high, second_low) = halves(a0 * b1 + first_low);
+    let high = a1 * b1 + first_high + second_high;
+    let carry = u128::from((second_low << 64 | low_low).checked_add(c).is_none());
+    let high = high.wrapping_add(carry);
+    if !signed {
+        return high;
+    }
+    // A negative factor counts 2 to the power of 128 less; so does a negative `c`.
+    let less = |when: u128, v: u128| if (when as i128) < 0 { v } else { 0 };
+    high.wrapping_sub(less(a, b)).wrapping_sub(less(b, a)).wrapping_sub(less(c, 1))
 }
 
 /// Of each pair of elements, cut as one of twice the size, the product of the left (even) or right (odd) ones.

@@ -120,7 +120,8 @@ pub(super) fn unpack(es: u8, a: &u128, high: bool, v: &mut u128) {
     match es {
         0 => unpack!(a, v, i8, i16, high),
         1 => unpack!(a, v, i16, i32, high),
-        _ => unpack!(a, v, i32, i64, high),
+        2 => unpack!(a, v, i32, i64, high),
+        _ => unpack!(a, v, i64, i128, high),
     }
 }
 
@@ -129,7 +130,8 @@ pub(super) fn unpack_logical(es: u8, a: &u128, high: bool, v: &mut u128) {
     match es {
         0 => unpack!(a, v, u8, u16, high),
         1 => unpack!(a, v, u16, u32, high),
-        _ => unpack!(a, v, u32, u64, high),
+        2 => unpack!(a, v, u32, u64, high),
+        _ => unpack!(a, v, u64, u128, high),
     }
 }
 

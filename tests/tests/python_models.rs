@@ -1,6 +1,6 @@
-//! Vector packed decimal instructions with random operands against a model on Python's integers, `models/vector_decimal.py`.
-//! Source: Principles of Operation, chapter 25. `SOFTSIE_DECIMAL_CASES` cases an instruction. Without `python3` the test says
-//! so and passes.
+//! Instructions that no other emulator was compared with, with random operands against models on Python's integers:
+//! `models/vector_decimal.py`, `models/z17.py`. `SOFTSIE_MODEL_CASES` cases an instruction. Without `python3` the tests say so
+//! and pass.
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
@@ -101,7 +101,7 @@ fn hfp(r: &mut Random) -> u128 {
     if r.below(8) == 0 { v } else { v & !(0x7F << 120) | u128::from(40 + r.below(60)) << 120 }
 }
 
-const FORMS: &[Form] = &[
+const DECIMAL: &[Form] = &[
     form("vap %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
     form("vsp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
     form("vmp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
@@ -137,6 +137,79 @@ const FORMS: &[Form] = &[
     form("vstrlr %v1,%r1,0(%r2)", &[], any),
 ];
 
+/// Elements of one size, with ends of their range among them.
+fn integers(r: &mut Random) -> u128 {
+    let width = 8u32 << r.below(5);
+    (0..128 / width).fold(0, |v, _| {
+        let element = match r.below(8) {
+            0 => 0,
+            1 => u128::MAX,
+            2 => 1 << (width - 1),
+            3 => (1 << (width - 1)) - 1,
+            4 => r.below(3).into(),
+            _ => r.wide() >> r.below(128),
+        };
+        v << (width - 1) << 1 | element & u128::MAX >> (128 - width)
+    })
+}
+
+const Z17: &[Form] = &[
+    form("veval %v1,%v2,%v3,%v1,{}", &[256], any),
+    form("vblend %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vgem %v1,%v2,{}", &[6], any),
+    form("vd %v1,%v2,%v3,{},{}", &[6, 16], integers),
+    form("vdl %v1,%v2,%v3,{},{}", &[6, 16], integers),
+    form("vr %v1,%v2,%v3,{},{}", &[6, 16], integers),
+    form("vrl %v1,%v2,%v3,{},{}", &[6, 16], integers),
+    form("vclz %v1,%v2,{}", &[6], integers),
+    form("vctz %v1,%v2,{}", &[6], integers),
+    form("vlc %v1,%v2,{}", &[6], integers),
+    form("vlp %v1,%v2,{}", &[6], integers),
+    form("vuph %v1,%v2,{}", &[6], integers),
+    form("vuplh %v1,%v2,{}", &[6], integers),
+    form("vupl %v1,%v2,{}", &[6], integers),
+    form("vupll %v1,%v2,{}", &[6], integers),
+    form("vmx %v1,%v2,%v3,{}", &[6], integers),
+    form("vmxl %v1,%v2,%v3,{}", &[6], integers),
+    form("vmn %v1,%v2,%v3,{}", &[6], integers),
+    form("vmnl %v1,%v2,%v3,{}", &[6], integers),
+    form("vavg %v1,%v2,%v3,{}", &[6], integers),
+    form("vavgl %v1,%v2,%v3,{}", &[6], integers),
+    form("vceq %v1,%v2,%v3,{},{}", &[6, 2], integers),
+    form("vch %v1,%v2,%v3,{},{}", &[6, 2], integers),
+    form("vchl %v1,%v2,%v3,{},{}", &[6, 2], integers),
+    form("vec %v1,%v2,{}", &[6], integers),
+    form("vecl %v1,%v2,{}", &[6], integers),
+    form("vml %v1,%v2,%v3,{}", &[6], integers),
+    form("vmh %v1,%v2,%v3,{}", &[6], integers),
+    form("vmlh %v1,%v2,%v3,{}", &[6], integers),
+    form("vme %v1,%v2,%v3,{}", &[6], integers),
+    form("vmle %v1,%v2,%v3,{}", &[6], integers),
+    form("vmo %v1,%v2,%v3,{}", &[6], integers),
+    form("vmlo %v1,%v2,%v3,{}", &[6], integers),
+    form("vmal %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmah %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmalh %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmae %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmale %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmao %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("vmalo %v1,%v2,%v3,%v1,{}", &[6], integers),
+    form("bextg %r1,%r4,%r5", &[], any),
+    form("bdepg %r1,%r4,%r5", &[], any),
+    form("clzg %r1,%r4", &[], any),
+    form("ctzg %r1,%r4", &[], any),
+    form("lxab %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("lxah %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("lxaf %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("lxag %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("lxaq %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("llxab %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("llxah %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("llxaf %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("llxag %r1,{}(%r4,%r5)", &[0x8_0000], any),
+    form("llxaq %r1,{}(%r4,%r5)", &[0x8_0000], any),
+];
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut s, b| {
         write!(s, "{b:02x}").unwrap();
@@ -161,7 +234,7 @@ fn case(bare: &mut Bare, r: &mut Random, form: &Form, text: &mut String) {
         asm = asm.replacen("{}", &value.to_string(), 1);
     }
     let [v1, v2, mut v3] = [(); 3].map(|()| (form.operands)(r));
-    if r.below(2) == 0 && !asm.starts_with("vpkzr") {
+    if r.below(2) == 0 && ["vs", "vc"].iter().any(|name| asm.starts_with(name)) {
         // A control byte.
         v3 = v3 & !(0xFF << 64) | u128::from(r.below(64) as u8 ^ if r.below(2) == 0 { 0xE0 } else { 0 }) << 64;
     }
@@ -174,6 +247,7 @@ fn case(bare: &mut Bare, r: &mut Random, form: &Form, text: &mut String) {
     bare.cpu.write_absolute(OPERAND, &storage).unwrap();
     (bare.cpu.vr[1], bare.cpu.vr[2], bare.cpu.vr[3]) = (v1, v2, v3);
     (bare.cpu.gr[1], bare.cpu.gr[2]) = (general, OPERAND);
+    (bare.cpu.gr[4], bare.cpu.gr[5]) = (v2 as u64, v3 as u64);
     let mut psw = Psw::new(0x1_8000_0000, CODE);
     psw.set_cc(cc);
     psw.set_program_mask(mask);
@@ -203,11 +277,10 @@ fn case(bare: &mut Bare, r: &mut Random, form: &Form, text: &mut String) {
     .unwrap();
 }
 
-#[test]
-fn results_are_those_of_the_model() {
-    let cases: u32 = std::env::var("SOFTSIE_DECIMAL_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(2_000);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/vector_decimal.py");
-    let started = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+fn compare(model: &str, forms: &'static [Form]) {
+    let cases: u32 = std::env::var("SOFTSIE_MODEL_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(2_000);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
+    let started = Command::new("python3").arg("-B").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut python) = started else {
         eprintln!("no python3: nothing is compared");
         return;
@@ -220,7 +293,7 @@ fn results_are_those_of_the_model() {
             let psw = [0x0000_0001_8000_0000u64.to_be_bytes(), NEW_PSW.to_be_bytes()].concat();
             bare.cpu.write_absolute(Lowcore::PROGRAM_NEW_PSW, &psw).unwrap();
             let mut r = Random(31);
-            for form in FORMS {
+            for form in forms {
                 let mut text = String::new();
                 for n in 0..cases {
                     case(&mut bare, &mut r, form, &mut text);
@@ -239,4 +312,14 @@ fn results_are_those_of_the_model() {
         let first: Vec<&str> = differences.lines().take(30).collect();
         format!("{}\n{} lines of differences", first.join("\n"), differences.lines().count())
     });
+}
+
+#[test]
+fn vector_decimal() {
+    compare("vector_decimal.py", DECIMAL);
+}
+
+#[test]
+fn z17() {
+    compare("z17.py", Z17);
 }
