@@ -53,7 +53,7 @@ impl Random {
         };
         let mut v = (0..digits).fold(0, |v, _| v << 4 | self.digit());
         if self.below(8) == 0 {
-            v = v / (self.below(16) as u128 + 1) << 100 >> 100;
+            v = (v / (u128::from(self.below(16)) + 1)) & u128::MAX >> 100;
             v = (0..31).fold(0, |kept, n| kept | (v >> (4 * n) & 15).min(9) << (4 * n));
         }
         let sign = if self.below(30) == 0 { self.below(16) } else { 10 + self.below(6) };

@@ -19,8 +19,8 @@ const HOST_CPU_ID: u64 = 0xff00_5157_3931_8000;
 /// (COMPRESSION CALL), 59, and 149 (MOVE PAGE sets no keys).
 const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34,
-    35, 36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 74, 75, 76, 77, 78, 80, 81, 82, 129, 130,
-    131, 134, 135, 138, 145, 146, 148, 150, 151, 152, 155,
+    35, 36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 74, 75, 76, 77, 78, 80, 81, 82, 84, 129,
+    130, 131, 134, 135, 138, 145, 146, 148, 150, 151, 152, 155, 192, 198, 199,
 ];
 
 /// What the CPU can do: the candidates of which every part works.
@@ -49,7 +49,7 @@ fn announced(is_complete: impl Fn(u16) -> bool) -> FacilityList {
 const EXECUTED_UNANNOUNCED: u16 = 37;
 
 /// Facilities that KVM_CAP_S390_VECTOR_REGISTERS turns on, as far as the CPU has them.
-const VECTOR: [u16; 6] = [129, 134, 135, 148, 152, 192];
+const VECTOR: [u16; 8] = [129, 134, 135, 148, 152, 192, 198, 199];
 
 /// Adapter-interruption suppression.
 const SUPPRESSION: u16 = 72;
