@@ -38,11 +38,24 @@ pub enum Loop {
     Bodies,
     /// A vector of two sums of products, integers in long BFP, so that no result is inexact.
     Products,
+    /// Interest, rounded and summed up: packed decimal numbers in storage, multiplied, shifted and added.
+    Interest,
+    /// The same in vector registers.
+    VectorInterest,
 }
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 6] = [Loop::Crc, Loop::Copy, Loop::Calls, Loop::Compare, Loop::Bodies, Loop::Products];
+    pub const ALL: [Loop; 8] = [
+        Loop::Crc,
+        Loop::Copy,
+        Loop::Calls,
+        Loop::Compare,
+        Loop::Bodies,
+        Loop::Products,
+        Loop::Interest,
+        Loop::VectorInterest,
+    ];
 
     /// The program.
     fn text(self) -> &'static str {
@@ -71,6 +84,14 @@ impl Loop {
             Loop::Products => {
                 "again: vl %v2,0(%r2)\n vlrepg %v4,16(%r2)\n vfmadb %v0,%v4,%v2,%v0\n brctg %r5,again\n lpswe 0x200"
             }
+            Loop::Interest => {
+                "again: zap 16(8,%r2),0(8,%r2)\n mp 16(8,%r2),8(2,%r2)\n srp 16(8,%r2),62,5\n ap 24(8,%r2),16(8,%r2)\n\
+                 brctg %r5,again\n lpswe 0x200"
+            }
+            Loop::VectorInterest => {
+                "again: vlrl %v1,0(%r2),7\n vlrl %v2,8(%r2),1\n vmp %v3,%v1,%v2,15,1\n vsrp %v3,%v3,15,254,1\n\
+                 vap %v4,%v4,%v3,15,1\n vstrl %v4,24(%r2),7\n brctg %r5,again\n lpswe 0x200"
+            }
         }
     }
 
@@ -78,7 +99,7 @@ impl Loop {
         match self {
             Loop::Crc => LENGTH,
             Loop::Copy => LENGTH / 8,
-            Loop::Calls | Loop::Compare | Loop::Bodies | Loop::Products => ROUNDS,
+            _ => ROUNDS,
         }
     }
 }
@@ -93,6 +114,21 @@ const BODIES: [f64; 4] = [1.5, 0.25, -3.0, 10.0];
 const CONSTANTS: [f64; 3] = [1.0, 0.01, 0.001];
 /// Two numbers and one that they are multiplied by.
 const FACTORS: [f64; 3] = [3.0, -5.0, 7.0];
+
+/// An amount of 15 digits, a rate of three, room for a product, and a sum: packed.
+const ACCOUNT: [u8; 32] = {
+    let mut account = [0; 32];
+    [account[3], account[4], account[5], account[6], account[7]] = [0x12, 0x34, 0x56, 0x78, 0x9C];
+    [account[8], account[9]] = [0x34, 0x5C];
+    account[31] = 0x0C;
+    account
+};
+
+/// The sum after all rounds, as its hexadecimal digits.
+fn interest() -> String {
+    let product: u64 = 123_456_789 * 345;
+    format!("{:015}c", (product / 10 + 5) / 10 * ROUNDS)
+}
 
 fn storage_of(numbers: &[f64]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_bits().to_be_bytes()).collect()
@@ -159,11 +195,16 @@ impl Subject {
                 cpu.gr[2] = TARGET;
                 cpu.vr[0] = 0;
             }
+            Loop::Interest | Loop::VectorInterest => {
+                cpu.gr[2] = TARGET;
+                cpu.vr[4] = 0xC;
+            }
             Loop::Compare => (cpu.gr[7], cpu.gr[8], cpu.gr[9]) = (2, 7, 5),
         }
         let numbers = match self.which {
             Loop::Bodies => storage_of(&BODIES),
             Loop::Products => storage_of(&FACTORS),
+            Loop::Interest | Loop::VectorInterest => ACCOUNT.to_vec(),
             _ => Vec::new(),
         };
         cpu.write_absolute(TARGET, &numbers).expect("storage has the numbers' place");
@@ -208,6 +249,10 @@ impl Subject {
             Loop::Bodies => {
                 let storage = self.bare.storage();
                 storage[TARGET as usize + 8..TARGET as usize + 16] == velocity().to_bits().to_be_bytes()
+            }
+            Loop::Interest | Loop::VectorInterest => {
+                let sum = &self.bare.storage()[TARGET as usize + 24..TARGET as usize + 32];
+                u64::from_str_radix(&interest(), 16).is_ok_and(|digits| digits.to_be_bytes() == *sum)
             }
             Loop::Products => {
                 let sums = [0, 1].map(|n| (ROUNDS as f64 * FACTORS[n] * FACTORS[2]).to_bits());

@@ -38,12 +38,12 @@ fn best(subject: &mut Subject, mut engine: Option<&mut Engine>) -> Result<f64, S
 
 fn figures() -> Result<(), String> {
     println!(
-        "{:8} {:12} {:>8} {:>14} {:>14} {:>9}",
+        "{:14} {:12} {:>8} {:>14} {:>14} {:>9}",
         "loop", "engine", "ns/insn", "compile us", "host bytes", "regions"
     );
     for which in Loop::ALL {
         let ns = best(&mut Subject::new(which), None)?;
-        println!("{:8} {:12} {ns:8.2}", format!("{which:?}"), "interpreter");
+        println!("{:14} {:12} {ns:8.2}", format!("{which:?}"), "interpreter");
         for optimization in [Optimization::None, Optimization::Speed] {
             let mut engine = Engine::new(optimization).map_err(|e| e.to_string())?;
             // The first compilation also warms the compiler up: measure others.
@@ -60,7 +60,7 @@ fn figures() -> Result<(), String> {
             let bytes = (c.bytes - warm.bytes) as f64 / compiled;
             let ns = best(&mut subject, Some(&mut engine))?;
             let name = format!("{optimization:?}");
-            println!("{:8} {name:12} {ns:8.2} {us:10.1}/insn {bytes:9.0}/insn {:9}", "", warm.regions);
+            println!("{:14} {name:12} {ns:8.2} {us:10.1}/insn {bytes:9.0}/insn {:9}", "", warm.regions);
         }
     }
     Ok(())

@@ -109,7 +109,9 @@ pub(super) fn digits(n: u128) -> u128 {
     if let Ok(n) = u64::try_from(n) {
         return u128::from(digits_8((n / LIMIT) as u32)) << 64 | u128::from(digits_16(n % LIMIT));
     }
-    let (high, low) = (n / power(16), n % power(16));
+    // One division: there is no instruction for it.
+    let high = n / power(16);
+    let low = n - high * power(16);
     u128::from(digits_16((high % power(16)) as u64)) << 64 | u128::from(digits_16(low as u64))
 }
 

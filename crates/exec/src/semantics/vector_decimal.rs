@@ -140,6 +140,9 @@ fn add<const SUBTRACT: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 /// The product of two numbers of 31 digits: what is left of the last 32 digits, and those.
 fn product(a: u128, b: u128) -> (u128, u128) {
+    if let Some(product) = a.checked_mul(b).filter(|product| *product < power(32)) {
+        return (0, product);
+    }
     let half = power(16);
     let (a1, a0, b1, b0) = (a / half, a % half, b / half, b % half);
     let middle = a1 * b0 + a0 * b1;
