@@ -334,7 +334,16 @@ impl Emit<'_> {
         if matches!(mask, 0 | 15) {
             return Cond::Known(mask == 15);
         }
-        let Cc::Known { kind, a, b } = self.state.cc else { return self.cc_bits(mask) };
+        let (kind, a, b) = match (self.state.cc, mask) {
+            (Cc::Known { kind, a, b }, _) => (kind, a, b),
+            (Cc::InCpu, _) => return self.cc_bits(mask),
+            (Cc::Met(_) | Cc::InFrame, 3) => return Cond::Value(self.carry()),
+            (Cc::Met(_) | Cc::InFrame, 12) => {
+                let carry = self.carry();
+                return self.invert(Cond::Value(carry));
+            }
+            (Cc::Met(_) | Cc::InFrame, _) => return self.cc_bits(mask),
+        };
         let ty = self.type_of(a);
         let second = b.unwrap_or(a);
         // Condition codes 0, 1 and 2 as an ordering of two values.
@@ -423,6 +432,37 @@ impl Emit<'_> {
                 _ => self.cc_bits(mask),
             },
         }
+    }
+
+    /// Whether a condition code of which code cannot know how it was made is 2 or 3: a carry. Loops over long numbers bring it
+    /// from one round to the next, made by a logical sum or difference, so that is found out here.
+    fn carry(&mut self) -> Value {
+        let [kind, a, b] = self.cc_parts(self.state.cc);
+        let zero = self.constant(types::I64, 0);
+        let done = self.b.create_block();
+        self.b.append_block_param(done, types::I8);
+        for one in [Kind::LogicalSum, Kind::AddLogical, Kind::LogicalDifference] {
+            let carry = match one {
+                Kind::LogicalSum => self.flag(IntCC::UnsignedLessThan, a, b),
+                Kind::AddLogical => self.flag(IntCC::NotEqual, b, zero),
+                _ => self.flag(IntCC::UnsignedGreaterThanOrEqual, a, b),
+            };
+            let number = self.constant(types::I64, one as u64);
+            let made_so = self.flag(IntCC::Equal, kind, number);
+            let next = self.b.create_block();
+            self.b.ins().brif(made_so, done, &[carry.into()], next, &[]);
+            self.b.switch_to_block(next);
+        }
+        if let Some(last) = self.b.current_block() {
+            self.b.set_cold_block(last);
+        }
+        self.park_cc();
+        let cc = self.call_thunk(CONDITION_CODE, zero, zero);
+        let carry = self.b.ins().ushr_imm_u(cc, 1);
+        let carry = self.b.ins().ireduce(types::I8, carry);
+        self.b.ins().jump(done, &[carry.into()]);
+        self.b.switch_to_block(done);
+        self.b.block_params(done)[0]
     }
 
     /// Whether `v` is zero, for mask 8, or not, for mask 7.

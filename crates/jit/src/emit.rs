@@ -781,6 +781,10 @@ impl Machine for Emit<'_> {
             Cond::Known(false) => b,
             c => {
                 let c = self.byte(c);
+                let (ty, constants) = (self.type_of(a.value), [a.value, b.value].map(|v| self.as_constant(v)));
+                if constants == [Some(1), Some(0)] && matches!(ty, types::I32 | types::I64) {
+                    return Val::new(self.b.ins().uextend(ty, c));
+                }
                 Val::new(self.b.ins().select(c, a.value, b.value))
             }
         }
