@@ -15,6 +15,7 @@ mod linux;
 mod litmus;
 mod memory;
 mod mirror;
+mod nested;
 mod oracles;
 mod programs;
 mod progress;
@@ -56,6 +57,8 @@ enum Chore {
     Bench(bench::Options),
     /// Run mixed work in a guest for hours, and tell what memory and translated code take meanwhile
     Soak(soak::Options),
+    /// Boot Debian in Debian's QEMU in Debian in softsie: guests of a guest, once or several times over
+    Nested(nested::Options),
     /// Build QEMU with its s390x KVM client, and boot Debian's kernel in it with softsie below /dev/kvm
     QemuClient(qemu_client::Options),
     /// Write docs/coverage.tsv: cases, exceptions and differential rounds of each instruction
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Chore::Clif(options) => clif::run(&repository(), &options),
         Chore::Bench(options) => bench::run(&repository(), &options),
         Chore::Soak(options) => soak::run(&repository(), &options),
+        Chore::Nested(options) => nested::run(&repository(), &options),
         Chore::QemuClient(options) => qemu_client::run(&repository(), &options),
         Chore::Coverage => coverage::run(&repository()),
         Chore::Test(options) => tests::run(&repository(), &options),

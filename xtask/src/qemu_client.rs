@@ -245,7 +245,6 @@ fn logged(command: &mut Command, log: &Path) -> Result<()> {
 /// The initial ramdisk: busybox, the kernel's modules, and a shell on the console.
 fn ramdisk(guest: &Guest, packages: &Path) -> Result<Vec<u8>> {
     let busybox = fs::read(&guest.busybox).with_context(|| format!("cannot read {}", guest.busybox.display()))?;
-    let modules = modules(packages)?;
     let mut archive = Archive::new();
     for name in ["bin", "dev", "mnt", "modules", "proc", "sys", "tmp"] {
         archive.directory(name, 0o755);
@@ -253,15 +252,20 @@ fn ramdisk(guest: &Guest, packages: &Path) -> Result<Vec<u8>> {
     initramfs::foundation(&mut archive, &busybox);
     // The later of two files of a name is the one.
     archive.file("init", 0o755, INIT.as_bytes());
-    for (n, module) in MODULES.iter().enumerate() {
-        let path = modules.join("kernel").join(format!("{module}.ko.xz"));
-        let file = File::open(&path).with_context(|| format!("the kernel's package has no {}", path.display()))?;
-        let mut code = Vec::new();
-        lzma_rs::xz_decompress(&mut BufReader::new(file), &mut code)
-            .map_err(|error| anyhow::anyhow!("cannot decompress {}: {error:?}", path.display()))?;
-        archive.file(&format!("modules/{n:02}.ko"), 0o644, &code);
+    for (n, module_name) in MODULES.iter().enumerate() {
+        archive.file(&format!("modules/{n:02}.ko"), 0o644, &module(packages, module_name)?);
     }
     Ok(archive.finish())
+}
+
+/// A module of the kernel below the unpacked packages.
+pub fn module(packages: &Path, name: &str) -> Result<Vec<u8>> {
+    let path = modules(packages)?.join("kernel").join(format!("{name}.ko.xz"));
+    let file = File::open(&path).with_context(|| format!("the kernel's package has no {}", path.display()))?;
+    let mut code = Vec::new();
+    lzma_rs::xz_decompress(&mut BufReader::new(file), &mut code)
+        .map_err(|error| anyhow::anyhow!("cannot decompress {}: {error:?}", path.display()))?;
+    Ok(code)
 }
 
 /// The folder of the kernel's modules below the unpacked packages.
