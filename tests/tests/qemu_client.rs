@@ -698,6 +698,126 @@ fn a_debugger() {
     let _ = std::fs::remove_file(&socket);
 }
 
+/// Serves any number of downloads over HTTP, and says at which port.
+fn serve_all(content: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let content = Arc::new(content);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let content = content.clone();
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
+                let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", content.len());
+                // Who migrates meanwhile gives up, and comes again.
+                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content));
+            });
+        }
+    });
+    port
+}
+
+/// Moves the guest to a new QEMU, which takes its place.
+fn migrate(machine: &mut Machine, folder: &Path, name: &str, devices: &[&str]) -> Duration {
+    let socket = std::env::temp_dir().join(format!("softsie-{}-{name}.migration", std::process::id()));
+    let _ = std::fs::remove_file(&socket);
+    let incoming = format!("unix:{}", socket.display());
+    let mut arguments = devices.to_vec();
+    arguments.extend(["-incoming", &incoming]);
+    let mut destination = Machine::with_kernel(folder, name, &arguments);
+    let start = Instant::now();
+    machine.ask("migrate", &format!("\"uri\":\"{incoming}\""));
+    loop {
+        let state = machine.ask("query-migrate", "");
+        assert!(!state.contains("\"failed\"") && start.elapsed() < PATIENCE, "{state}");
+        if state.contains("\"completed\"") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    destination.type_line("");
+    destination.until("# ");
+    *machine = destination;
+    start.elapsed()
+}
+
+/// Checksums, a file system, the network and many processes at the same time, with a reboot and two live migrations meanwhile.
+/// A campaign takes minutes: `SOFTSIE_QEMU_LOAD_SECONDS=600`.
+#[test]
+fn a_mixed_load_with_migrations() {
+    let Some(folder) = prepared() else { return };
+    let seconds = std::env::var("SOFTSIE_QEMU_LOAD_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20u64);
+    let scratch = scratch("load");
+    let disk = scratch.join("disk").display().to_string();
+    std::fs::File::create(&disk).and_then(|file| file.set_len(64 << 20)).expect("our own folder");
+    let content = noise(1 << 20);
+    std::fs::write(scratch.join("content"), &content).expect("our own folder");
+    let sum = Command::new("sha256sum").arg(scratch.join("content")).output().expect("coreutils are installed");
+    let sum = String::from_utf8_lossy(&sum.stdout).split(' ').next().expect("a sum").to_owned();
+    let port = serve_all(content);
+    // Both QEMUs of a migration have the disk open.
+    let drive = format!("driver=raw,node-name=disk,file.driver=file,file.filename={disk},file.locking=off");
+    #[rustfmt::skip]
+    let devices = [
+        "-smp", "2", "-blockdev", &drive, "-device", "virtio-blk-ccw,drive=disk", "-netdev", "user,id=net",
+        "-device", "virtio-net-ccw,netdev=net", "-device", "virtio-rng-ccw",
+    ];
+    let begin = |machine: &mut Machine, first: bool| {
+        machine.is_up();
+        if first {
+            machine.shell("mke2fs -F /dev/vda >/dev/null 2>&1");
+        }
+        machine.shell("mount -t ext4 /dev/vda /mnt; ifconfig eth0 10.0.2.15 up; route add default gw 10.0.2.2");
+        // Each load counts its rounds, and says what was wrong.
+        machine.shell("known=$(sha256sum < /softsie/busybox); wrong() { echo $1 >> /tmp/wrong; }");
+        machine.shell("sums() { test \"$(sha256sum < /softsie/busybox)\" = \"$known\" || wrong sums; }");
+        machine.shell(
+            "files() { dd if=/dev/urandom of=/tmp/file bs=64k count=32 2>/dev/null; cp /tmp/file /mnt/file; sync; \
+             echo 1 > /proc/sys/vm/drop_caches; cmp /tmp/file /mnt/file || wrong files; }",
+        );
+        machine.shell(&format!("url=http://10.0.2.2:{port}/ sum={sum}"));
+        // Who has moved gives a download up, and tries again.
+        machine.shell(
+            "net() { wget -q -T 10 -O /tmp/content $url || return; \
+             test $(sha256sum /tmp/content | cut -d' ' -f1) = $sum || wrong net; }",
+        );
+        machine.shell(
+            "tasks() { for n in 1 2 3; do gzip < /bin/busybox | gunzip | cmp - /bin/busybox || wrong tasks; done; }",
+        );
+        machine.shell(
+            "for load in sums files net tasks; do (rounds=0; while true; do $load; rounds=$((rounds+1)); \
+             echo $rounds > /tmp/rounds.$load; done) & done",
+        );
+    };
+    let check = |machine: &mut Machine| {
+        assert_eq!(machine.shell("cat /tmp/wrong 2>/dev/null || true"), "");
+        machine.is_content();
+        machine.shell("for load in sums files net tasks; do while ! test -s /tmp/rounds.$load; do sleep 1; done; done");
+        let rounds = machine.shell("cat /tmp/rounds.sums /tmp/rounds.files /tmp/rounds.net /tmp/rounds.tasks");
+        eprintln!("rounds of sums, files, net, tasks: {rounds}");
+        assert_eq!(rounds.split_whitespace().count(), 4, "each load has made rounds: {rounds}");
+    };
+    let part = Duration::from_secs(seconds / 4);
+    let mut machine = Machine::with_kernel(&folder, "load", &devices);
+    begin(&mut machine, true);
+    std::thread::sleep(part);
+    check(&mut machine);
+    eprintln!("first migration: {:.1} s", migrate(&mut machine, &folder, "second", &devices).as_secs_f64());
+    std::thread::sleep(part);
+    check(&mut machine);
+    eprintln!("second migration: {:.1} s", migrate(&mut machine, &folder, "third", &devices).as_secs_f64());
+    std::thread::sleep(part);
+    check(&mut machine);
+    machine.type_line("sync; reboot -f");
+    begin(&mut machine, false);
+    std::thread::sleep(part);
+    check(&mut machine);
+    machine.type_line("poweroff -f");
+    assert!(machine.end().success());
+}
+
 /// Short boots, one after the other; a campaign makes more of them.
 #[test]
 fn boots_in_a_row() {

@@ -5,12 +5,14 @@
 //! QEMU 10.0's target/s390x/cpu_features.c does on a little-endian host.
 
 use kvm::abi::{
-    KVM_GET_DEVICE_ATTR, KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MACHINE_SUBFUNC,
-    KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, KVM_S390_VM_CPU_PROCESSOR_FEAT, KVM_SET_DEVICE_ATTR,
-    kvm_device_attr, kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
+    KVM_EXIT_S390_STSI, KVM_GET_DEVICE_ATTR, KVM_S390_MEM_OP, KVM_S390_MEMOP_F_CHECK_ONLY,
+    KVM_S390_MEMOP_LOGICAL_WRITE, KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_FEAT,
+    KVM_S390_VM_CPU_MACHINE_SUBFUNC, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, KVM_S390_VM_CPU_PROCESSOR_FEAT,
+    KVM_SET_DEVICE_ATTR, kvm_device_attr, kvm_s390_mem_op, kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine,
+    kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
 };
 use kvm::ioctl::{self, Outcome};
-use kvm::{ClientMemory, Result, Vm};
+use kvm::{ClientMemory, Result, Vcpu, Vm};
 use std::sync::Arc;
 
 /// An ioctl on a VM, with the arrays of its CPU model as the client reads and writes them.
@@ -70,6 +72,43 @@ pub(crate) unsafe fn vm(vm: &Arc<Vm>, request: u32, argument: u64, memory: &dyn 
     }
     // SAFETY: passed on.
     unsafe { ioctl::vm(vm, request, argument, memory) }
+}
+
+/// An ioctl on a vCPU. QEMU completes the block of STORE SYSTEM INFORMATION 3.2.2 with counts of CPUs in its own byte order;
+/// there are never so many that both bytes count, so that it shows.
+///
+/// # Safety
+/// As for [`ioctl::vcpu`].
+pub(crate) unsafe fn vcpu(vcpu: &Vcpu, request: u32, argument: u64, memory: &dyn ClientMemory) -> Result<Outcome> {
+    /// Total, configured and reserved CPUs of the first description.
+    const COUNTS: [usize; 3] = [0x24, 0x26, 0x2a];
+    if cfg!(target_endian = "little") && request == KVM_S390_MEM_OP {
+        let mut op: kvm_s390_mem_op = memory.read(argument)?;
+        let whole = op.op == KVM_S390_MEMOP_LOGICAL_WRITE && op.size == 4096;
+        if whole && op.flags & KVM_S390_MEMOP_F_CHECK_ONLY == 0 && last_stored(vcpu) == Some(op.gaddr) {
+            let mut block = vec![0; 4096];
+            memory.read_bytes(op.buf, &mut block)?;
+            for at in COUNTS {
+                if block[at + 1] == 0 {
+                    block.swap(at, at + 1);
+                }
+            }
+            op.buf = block.as_ptr().expose_provenance() as u64;
+            return vcpu.s390_mem_op(&op, memory).map(Outcome::from);
+        }
+    }
+    // SAFETY: passed on.
+    unsafe { ioctl::vcpu(vcpu, request, argument, memory) }
+}
+
+/// Where the vCPU has stored block 3.2.2, if that is its last exit.
+fn last_stored(vcpu: &Vcpu) -> Option<u64> {
+    // SAFETY: the page lives as long as the vCPU; the client may write to it meanwhile, and any bytes are valid.
+    let run = unsafe { vcpu.kvm_run().as_ptr().read_volatile() };
+    // SAFETY: integers.
+    let stsi = unsafe { run.exit.s390_stsi };
+    let is_it = run.exit_reason == KVM_EXIT_S390_STSI && (stsi.fc, stsi.sel1, stsi.sel2) == (3, 2, 2);
+    is_it.then_some(stsi.addr)
 }
 
 /// Turns doublewords of the one byte order into those of the other.

@@ -91,7 +91,7 @@ fn dispatch(object: &Object, request: u32, argument: u64) -> Result<c_int> {
         Kind::Vm(vm) => unsafe { byte_order::vm(vm, request, argument, memory) }?,
         Kind::Vcpu(it) => {
             // SAFETY: as above.
-            let outcome = unsafe { ioctl::vcpu(&it.vcpu, request, argument, memory) }?;
+            let outcome = unsafe { byte_order::vcpu(&it.vcpu, request, argument, memory) }?;
             if request == KVM_SET_SIGNAL_MASK {
                 it.set_mask(signal_mask(argument, memory)?);
             }

@@ -137,7 +137,7 @@ unsafe fn carries_ours(message: *const libc::msghdr) -> bool {
     // SAFETY: all bytes are initialised.
     let message = unsafe { copy.assume_init() };
     let mut control = [0u64; 128];
-    let length = (message.msg_controllen as usize).min(size_of_val(&control));
+    let length = message.msg_controllen.min(size_of_val(&control));
     // SAFETY: the array's bytes.
     let bytes = unsafe { core::slice::from_raw_parts_mut(control.as_mut_ptr().cast::<u8>(), length) };
     if length == 0 || OwnMemory.read_bytes(message.msg_control.expose_provenance() as u64, bytes).is_err() {
