@@ -58,6 +58,10 @@ const SUPPRESSION: u16 = 72;
 /// topology.
 const BY_CAPABILITY: [u16; 4] = [64, SUPPRESSION, 133, 11];
 
+/// Facilities that are the client's affair alone: extended-length service calls. The guest sees them if the client says so,
+/// whatever the host has.
+const OF_THE_CLIENT: [u16; 1] = [140];
+
 /// The facility that brings wrapped keys.
 const MSA_EXTENSION_3: u16 = 76;
 
@@ -169,6 +173,9 @@ impl CpuModel {
         let mut list = self.list.clone();
         for (byte, mask) in list.0.iter_mut().zip(self.mask.0) {
             *byte &= mask;
+        }
+        for facility in OF_THE_CLIENT {
+            list.set(facility, self.list.has(facility));
         }
         list
     }
