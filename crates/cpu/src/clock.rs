@@ -260,7 +260,7 @@ impl Cpu {
         let left = self.time_to_timer();
         self.timer_due = left == Some(Duration::ZERO);
         let own = if self.timer_due { None } else { left.and_then(|d| Instant::now().checked_add(d)) };
-        let deadline = own.into_iter().chain(self.host_deadline()).min();
+        let deadline = own.into_iter().chain(self.host_deadline()).chain(self.measurement.sampling.deadline()).min();
         self.timers.arm(&self.mailbox, deadline);
     }
 }

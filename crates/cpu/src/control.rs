@@ -9,6 +9,10 @@ bitflags! {
     pub struct Cr0: u64 {
         /// Bit 8: transactional-execution control.
         const TRANSACTIONAL = 1 << 55;
+        /// Bit 13: functions of the message-security assist are counted in storage.
+        const CRYPTOGRAPHY_COUNTER = 1 << 50;
+        /// Bit 15: programs in the problem state may extract CPU counters.
+        const COUNTER_EXTRACTION = 1 << 48;
         /// Bit 32: TRACE TOD-clock control.
         const TRACE_CLOCK = 1 << 31;
         /// Bit 33: SSM suppression.
@@ -45,6 +49,8 @@ bitflags! {
         const CPU_TIMER = 1 << 10;
         /// Bit 54: service signal.
         const SERVICE_SIGNAL = 1 << 9;
+        /// Bit 58: measurement alert.
+        const MEASUREMENT_ALERT = 1 << 5;
         /// Bit 10: clock-comparator sign control.
         const CLOCK_COMPARATOR_SIGN = 1 << 53;
         const _ = !0;

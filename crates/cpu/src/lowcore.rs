@@ -46,6 +46,7 @@ impl Lowcore {
     pub const PROGRAM_NEW_PSW: u64 = 0x1D0;
     pub const MACHINE_CHECK_NEW_PSW: u64 = 0x1E0;
     pub const IO_NEW_PSW: u64 = 0x1F0;
+    pub const CRYPTOGRAPHY_COUNTERS: u64 = 0x1500;
     /// Real address where the store-status save areas begin (floating-point registers first).
     pub const SAVE_AREA: u64 = 0x1200;
 }

@@ -13,6 +13,7 @@ use crate::control::Cr0;
 use crate::exit::{Exit, ProgramCode};
 use crate::guest::{Host, Log};
 use crate::interruption::ProgramData;
+use crate::measurement::Measurement;
 use crate::model::Model;
 use crate::per::Per;
 use crate::psw::Psw;
@@ -208,6 +209,8 @@ pub struct Cpu {
     pub code: CodeCache,
     /// Counters.
     pub statistics: Statistics,
+    /// What is measured.
+    pub measurement: Box<Measurement>,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) timers: Arc<TimerService>,
@@ -292,6 +295,7 @@ impl Cpu {
             spaces: Spaces::new(),
             code: CodeCache::new(dispatch),
             statistics: Statistics::default(),
+            measurement: Box::default(),
             cluster,
             mailbox,
             timers,

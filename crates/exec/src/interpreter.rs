@@ -141,6 +141,11 @@ pub fn enter<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
 /// What is to be done between runs of instructions. Serializes, because interruptions and most of what ends a run do.
 pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
     fence(Ordering::SeqCst);
+    if cpu.measurement.watching
+        && let Some(leave) = watch_measurement(cpu)
+    {
+        return Some(leave);
+    }
     let pending = cpu.attention().pending();
     if pending != 0 {
         if pending & Attention::REQUEST != 0 {
@@ -172,6 +177,16 @@ pub fn look_up(cpu: &mut Cpu) -> Option<Leave> {
         return Some(Leave::Wait);
     }
     None
+}
+
+/// Counters, samples and measurement alerts.
+#[cold]
+fn watch_measurement(cpu: &mut Cpu) -> Option<Leave> {
+    match cpu.watch_measurement() {
+        Ok(true) => enter(cpu, &mut NoObserver),
+        Ok(false) => None,
+        Err(_) => Some(Leave::NoLowcore),
+    }
 }
 
 /// What a guest's CPU does about its host's wishes.

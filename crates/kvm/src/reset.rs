@@ -54,6 +54,7 @@ impl Running<'_> {
 
     pub(crate) fn initial_reset(&mut self) {
         self.normal_reset();
+        self.sie.cpu.reset_measurement();
         let sd = &self.cpu.sd;
         let psw = kvm_s390_psw::default();
         sd.gpsw_mask.set(psw.mask);

@@ -149,6 +149,7 @@ impl Sie {
         self.cpu.start_running();
         self.begin(sd);
         let why = self.execute(false, run);
+        self.cpu.end_measurement();
         self.store(sd);
         self.cpu.stop_running();
         self.conclude(sd, why)
@@ -169,6 +170,7 @@ impl Sie {
             Some(engine) => engine.run(cpu),
             None => run(cpu, &mut NoObserver),
         });
+        self.cpu.end_measurement();
         if !has_state() {
             return GuestEnd::HostRequest;
         }
@@ -206,6 +208,9 @@ impl Sie {
             missing_storage: self.paged,
             ..Interceptions::default()
         };
+        if self.cpu.measurement.watching {
+            self.cpu.begin_measurement();
+        }
         self.cpu.arm_timer();
     }
 

@@ -8,6 +8,7 @@ use softsie_cpacf::wrapping::WrappingKey;
 use softsie_cpu::{Access, AddressSpace, Cpu, Exit};
 use softsie_isa::Op;
 
+use super::activity_counters::count_function;
 use super::register_pair::{Pair, save_address};
 use super::translate::resume_later;
 
@@ -41,9 +42,16 @@ fn installed(cpu: &Cpu, functions: Functions) -> u128 {
 }
 
 /// The function code in general register 0, of an instruction with functions `functions`.
-pub(super) fn function(cpu: &Cpu, functions: Functions) -> Result<u8, Exit> {
+/// It is counted, where functions are counted.
+pub(super) fn function(cpu: &mut Cpu, functions: Functions) -> Result<u8, Exit> {
     let code = cpu.gr[0] as u8 & 0x7F;
-    if installed(cpu, functions) & 1 << (127 - code) == 0 { Err(Exit::SPECIFICATION) } else { Ok(code) }
+    if installed(cpu, functions) & 1 << (127 - code) == 0 {
+        return Err(Exit::SPECIFICATION);
+    }
+    if code != 0 {
+        count_function(cpu, instruction(functions), code);
+    }
+    Ok(code)
 }
 
 /// The query function.

@@ -34,7 +34,7 @@ struct Request {
 
 impl Request {
     /// Checks registers and function code.
-    fn of(cpu: &Cpu, o: &Operands, functions: Functions) -> Result<Request, Exit> {
+    fn of(cpu: &mut Cpu, o: &Operands, functions: Functions) -> Result<Request, Exit> {
         designates(o.r1())?;
         designates(o.r2())?;
         let function = function(cpu, functions)?;

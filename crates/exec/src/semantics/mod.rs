@@ -89,6 +89,7 @@ pub use timing_facility::{TIMING_FUNCTIONS, function as timing_function};
 
 files! {
     access_register,
+    activity_counters,
     add_subtract,
     address_spaces,
     addressing_mode,
@@ -106,6 +107,8 @@ files! {
     conditional,
     control_registers,
     convert_decimal,
+    cpu_counters,
+    cpu_sampling,
     cpacf_authenticate,
     cpacf_cipher,
     cpacf_digest,
