@@ -36,9 +36,8 @@ pub fn completed_by_the_host(op: Op) -> Option<&'static str> {
         SERVC => "for the client: crates/kvm/src/tests/running.rs",
         CSCH | HSCH | MSCH | SSCH | STSCH | TSCH | TPI | SAL | STCRW | RCHP => "crates/vmm/src/programs.rs",
         RSCH | STCPS | SCHM | CHSC | SIGA | XSCH => "handed over: tests/cases/control_host.case",
-        NQAP | DQAP | PCISTG | PCILG | RPCIT | MPCIFC | STPCIFC | PCISTB | SIC | SIE => {
-            "handed over, no host has it: tests/cases/control_host.case"
-        }
+        NQAP | DQAP | PCISTG | PCILG | RPCIT | MPCIFC | STPCIFC | PCISTB | PCISTGI | PCILGI | PCISTBI | PCIWB | UVC
+        | SIC | SIE => "handed over, no host has it: tests/cases/control_host.case",
         _ => return None,
     })
 }

@@ -16,11 +16,11 @@ const HOST_CPU_ID: u64 = 0xff00_5157_3931_8000;
 /// Facilities that a guest may be given, as far as the CPU has all their instructions and what they need. Those without
 /// instructions of their own are listed when what they promise holds here (82: nothing is ever predicted that could be
 /// observed, so that there is nothing to block). It does not for 38, 47 and 54
-/// (COMPRESSION CALL), 59, and 149 (MOVE PAGE sets no keys).
+/// (COMPRESSION CALL), 59, 149 (MOVE PAGE sets no keys), and 150: SORT LISTS is there, but from memory.
 const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34,
     35, 36, 37, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52, 53, 57, 58, 61, 66, 67, 68, 74, 75, 76, 77, 78, 80, 81, 82, 84,
-    129, 130, 131, 134, 135, 138, 142, 145, 146, 148, 150, 151, 152, 155, 165, 192, 196, 198, 199,
+    129, 130, 131, 134, 135, 138, 142, 145, 146, 148, 151, 152, 155, 165, 192, 196, 198, 199,
 ];
 
 /// What the CPU can do: the candidates of which every part works.
@@ -288,6 +288,7 @@ pub(crate) fn host_subfunctions() -> kvm_s390_vm_cpu_subfunc {
     // PERFORM LOCKED OPERATION: function codes 0 to 23 are those of z/Architecture.
     out.plo[..3].fill(0xff);
     out.ptff = softsie_exec::semantics::TIMING_FUNCTIONS;
+    out.dfltcc = softsie_exec::semantics::DEFLATE_FUNCTIONS;
     for (query, functions) in [
         (&mut out.kmac, functions::KMAC),
         (&mut out.kmc, functions::KMC),

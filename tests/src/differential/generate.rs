@@ -189,6 +189,9 @@ impl Generator {
             Some(Op::PTFF) => gr[0] = r.pick(&[0, 0x3F, 0x80]),
             Some(Op::PRNO) => gr[0] = r.pick(&[0, 3, 0x83, 0x7F]),
             Some(op) if op.row().class == Class::Crypto => gr[0] = crypto_function(r, op),
+            Some(Op::CMPSC) => gr[0] = r.below(7) << 12 | r.below(4) << 8 | (r.below(4) / 3) << 16,
+            Some(Op::DFLTCC) => gr[0] = r.pick(&[0, 1, 2, 4, 0x82, 0x84, 3]),
+            Some(Op::SORTL) => gr[0] = r.pick(&[0, 1, 2, 0x81, 0x82, 3]),
             Some(Op::CSST) => gr[0] = r.below(4) | r.below(6) << 8 | (r.below(40) / 39) << 20,
             Some(Op::PLO) => gr[0] = r.below(28) | (r.below(4) / 3) << 8,
             _ => {}

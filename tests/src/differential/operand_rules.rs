@@ -36,9 +36,9 @@ pub fn address_registers(op: Op) -> &'static [FieldName] {
     use Op::*;
     match op {
         MVCL | CLCL | MVST | CLST | SRST | SRSTU | CU12 | CU14 | CU21 | CU24 | CU41 | CU42 | TRE | TROO | TROT
-        | TRTO | TRTT | MVPG | CUSE | CMPSC => &[R1, R2],
+        | TRTO | TRTT | MVPG | CUSE | CMPSC | SORTL => &[R1, R2],
         KM | KMC | KMF | KMO | KLMD | PRNO => &[R1, R2],
-        KMCTR | KMA => &[R1, R2, R3],
+        KMCTR | KMA | DFLTCC => &[R1, R2, R3],
         KMAC | KIMD | KDSA => &[R2],
         MVCLE | CLCLE | MVCLU | CLCLU => &[R1, R3],
         CKSM | LURA | LURAG | CSP | CSPG | STURA | STURG | ISKE | SSKE | RRBE | RRBM | IRBM | IVSK | PFMF | LPTEA => {
@@ -62,7 +62,8 @@ pub fn may_go_on(op: Op) -> bool {
     use Op::*;
     const OPS: &[Op] = &[
         MVCLE, CLCLE, MVCLU, CLCLU, CKSM, MVST, CLST, SRST, SRSTU, CU12, CU14, CU21, CU24, CU41, CU42, TRE, TROO, TROT,
-        TRTO, TRTT, CUSE, TRTE, TRTRE, KM, KMC, KMF, KMO, KMCTR, KMA, KMAC, KIMD, KLMD, KDSA, PCC,
+        TRTO, TRTT, CUSE, TRTE, TRTRE, KM, KMC, KMF, KMO, KMCTR, KMA, KMAC, KIMD, KLMD, KDSA, PCC, CMPSC, DFLTCC,
+        SORTL,
     ];
     OPS.contains(&op)
 }
@@ -86,7 +87,7 @@ pub fn is_alone(op: Op) -> bool {
     const ABSENT: &[Op] = &[
         STCK, STCKF, STCKE, STPT, ECTG, LPSWEY, LASP, PC, PR, PT, PTI, RP, BAKR, BSA, BSG, TRAP2, TRAP4, SAC, MSTA,
         EREG, EREGG, ESTA, SSAR, SSAIR, PTFF, PRNO, PFPO, CSST, PLO, UPT, CFC, IPTE, IDTE, CRDTE, RDP, ISKE, SSKE,
-        RRBE, RRBM, IRBM, IVSK, PFMF, LPTEA,
+        RRBE, RRBM, IRBM, IVSK, PFMF, LPTEA, CMPSC, DFLTCC, SORTL,
     ];
     OPS.contains(&op) || ABSENT.contains(&op) || op.row().class == Class::Crypto
 }

@@ -23,6 +23,7 @@ semantics! {
         NQAP => intercept, DQAP => intercept, PQAP => intercept,
         CLP => intercept, PCISTG => intercept, PCILG => intercept, RPCIT => intercept, MPCIFC => intercept,
         STPCIFC => intercept, PCISTB => intercept, SIC => intercept, TPEI => intercept,
+        PCISTGI => intercept, PCILGI => intercept, PCISTBI => intercept, PCIWB => intercept, UVC => intercept,
     }
 }
 

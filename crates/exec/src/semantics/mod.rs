@@ -84,6 +84,7 @@ mod space_switch;
 pub(crate) mod trace_entries;
 mod vector_form;
 
+pub use softsie_deflate::parameters::AVAILABLE as DEFLATE_FUNCTIONS;
 pub use storage_to_storage::storage_operation;
 pub use timing_facility::{TIMING_FUNCTIONS, function as timing_function};
 
@@ -104,6 +105,7 @@ files! {
     codewords,
     compare,
     compare_swap,
+    compression_call,
     conditional,
     control_registers,
     convert_decimal,
@@ -117,6 +119,7 @@ files! {
     cpacf_sign,
     dat_control,
     decimal,
+    deflate,
     dfp,
     dfp_convert,
     dfp_decimal,
@@ -150,6 +153,7 @@ files! {
     resume_program,
     rotate_select,
     shift,
+    sort_lists,
     storage_keys,
     storage_to_storage,
     storage_update,
