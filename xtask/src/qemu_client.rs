@@ -29,7 +29,7 @@ const LIBRARY_PACKAGES: [&str; 4] = ["libglib2.0-dev", "libslirp-dev", "zlib1g-d
 /// threads use. asm/kvm.h is left to be s390's.
 const HOST_HEADERS: [&str; 6] = ["unistd.h", "unistd_32.h", "unistd_64.h", "unistd_x32.h", "bitsperlong.h", "mman.h"];
 /// Parts of QEMU: everything is off but what the tests use.
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 15] = [
     "--cpu=s390x",
     "--host-cc=gcc",
     "--target-list=s390x-softmmu",
@@ -42,6 +42,8 @@ const OPTIONS: [&str; 14] = [
     "--disable-fdt",
     "--disable-tools",
     "--disable-docs",
+    // Debian's source package is without them.
+    "--disable-install-blobs",
     "--disable-werror",
     "--disable-debug-info",
 ];
