@@ -162,12 +162,14 @@ pub(crate) struct Spaces {
     /// Boxed, because the CPU points into the current ones while the list grows.
     #[allow(clippy::vec_box)]
     list: Vec<Box<Space>>,
+    /// Their keys, side by side because they are compared in turn.
+    keys: Vec<SpaceKey>,
     clock: u64,
 }
 
 impl Spaces {
     pub(crate) fn new() -> Spaces {
-        Spaces { list: Vec::with_capacity(SPACES), clock: 0 }
+        Spaces { list: Vec::with_capacity(SPACES), keys: Vec::with_capacity(SPACES), clock: 0 }
     }
 
     /// The space for `key`, made (in place of the least recently used one, but never one of `current`) when there is none.
@@ -177,10 +179,11 @@ impl Spaces {
             return space;
         }
         self.clock += 1;
-        let index = match self.list.iter().position(|s| s.key == key) {
+        let index = match self.keys.iter().position(|k| *k == key) {
             Some(i) => i,
             None if self.list.len() < SPACES => {
                 self.list.push(Box::new(Space::new(key)));
+                self.keys.push(key);
                 self.list.len() - 1
             }
             None => {
@@ -191,12 +194,14 @@ impl Spaces {
                     .unwrap_or(0);
                 self.list[oldest].flush();
                 self.list[oldest].key = key;
+                self.keys[oldest] = key;
                 oldest
             }
         };
         self.list[index].last_use = self.clock;
         // What is used in turn stays in front.
         self.list.swap(0, index);
+        self.keys.swap(0, index);
         &raw mut *self.list[0]
     }
 }

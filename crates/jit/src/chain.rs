@@ -33,9 +33,14 @@ impl Jump {
     pub(crate) const NONE: Jump = Jump { address: 1, key: 0, code: std::ptr::null(), data: std::ptr::null() };
 }
 
-/// Which entry of the table is for `address`.
+/// Which entry of the table is for `address`; the next one, whose number differs in the last bit, is for another like it.
 pub(crate) fn slot(address: u64) -> usize {
     ((address >> 1) ^ (address >> 12)) as usize % JUMPS
+}
+
+/// The other entry for the addresses that have `slot`.
+pub(crate) fn other(slot: usize) -> usize {
+    slot ^ 1
 }
 
 /// Enters a region from Rust.
@@ -88,7 +93,8 @@ pub(crate) fn chain(function: &mut Function, context: &mut FunctionBuilderContex
     b.append_block_params_for_function_params(block);
     b.switch_to_block(block);
     let (cpu, frame, address) = (b.block_params(block)[0], b.block_params(block)[1], b.block_params(block)[2]);
-    let (known, found, out) = (b.create_block(), b.create_block(), b.create_block());
+    let [known, found, second, out] = [(); 4].map(|()| b.create_block());
+    b.set_cold_block(second);
     let get = |b: &mut FunctionBuilder<'_>, ty: Type, at: Value, offset: usize| {
         b.ins().load(ty, MemFlagsData::trusted(), at, offset as i32)
     };
@@ -107,18 +113,30 @@ pub(crate) fn chain(function: &mut Function, context: &mut FunctionBuilderContex
     let high = b.ins().ushr_imm_u(address, 12);
     let n = b.ins().bxor(low, high);
     let n = b.ins().band_imm_u(n, JUMPS as i64 - 1);
-    let n = b.ins().ishl_imm_u(n, i64::from(size_of::<Jump>().ilog2()));
-    let jump = b.ins().iadd(jumps, n);
-    let there = get(&mut b, types::I64, jump, offset_of!(Jump, address));
-    let its_key = get(&mut b, types::I64, jump, offset_of!(Jump, key));
+    let size = size_of::<Jump>() as i64;
+    let n = b.ins().ishl_imm_u(n, i64::from(size.ilog2()));
+    let first = b.ins().iadd(jumps, n);
     let attention = get(&mut b, types::I64, frame, offset_of!(Frame, attention));
     let attention = get(&mut b, types::I32, attention, 0);
     let attention = b.ins().uextend(types::I64, attention);
-    let differs = b.ins().bxor(there, address);
-    let key_differs = b.ins().bxor(its_key, key);
-    let differs = b.ins().bor(differs, key_differs);
-    let differs = b.ins().bor(differs, attention);
-    b.ins().brif(differs, out, &[], found, &[]);
+    let differs = |b: &mut FunctionBuilder<'_>, jump: Value| {
+        let there = get(b, types::I64, jump, offset_of!(Jump, address));
+        let its_key = get(b, types::I64, jump, offset_of!(Jump, key));
+        let differs = b.ins().bxor(there, address);
+        let key_differs = b.ins().bxor(its_key, key);
+        let differs = b.ins().bor(differs, key_differs);
+        b.ins().bor(differs, attention)
+    };
+    let jump = b.append_block_param(found, types::I64);
+    let is_other = differs(&mut b, first);
+    b.ins().brif(is_other, second, &[], found, &[first.into()]);
+
+    b.switch_to_block(second);
+    // As in `other`.
+    let n = b.ins().bxor_imm_u(n, size);
+    let next = b.ins().iadd(jumps, n);
+    let is_other = differs(&mut b, next);
+    b.ins().brif(is_other, out, &[], found, &[next.into()]);
 
     b.switch_to_block(found);
     let code = get(&mut b, types::I64, jump, offset_of!(Jump, code));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use softsie_cpu::{Cpu, Exit, ProgramCode};
 use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step};
 
-use crate::chain::{Enter, JUMPS, Jump, slot};
+use crate::chain::{Enter, JUMPS, Jump, other, slot};
 use crate::compiler::{Error, Optimization};
 use crate::dump::Listing;
 use crate::frame::{ENDED, Frame, INTERPRET, OVERFLOW};
@@ -196,7 +196,11 @@ impl Engine {
         synchronize_context();
         let key = cpu.code_stamp().0 | self.frame.mode;
         let jump = Jump { address, key, code: region.code, data: region.data };
-        self.jumps[slot(address)] = jump;
+        let slot = slot(address);
+        if self.jumps[slot].address != address {
+            self.jumps[other(slot)] = self.jumps[slot];
+        }
+        self.jumps[slot] = jump;
         Some(jump)
     }
 
@@ -231,8 +235,10 @@ impl Tier for Engine {
             self.set_mode(mode);
         }
         let key = cpu.code_stamp().0 | self.frame.mode;
-        let mut jump = self.jumps[slot(address)];
-        if jump.address != address || jump.key != key {
+        let slot = slot(address);
+        let is_it = |jump: &Jump| jump.address == address && jump.key == key;
+        let mut jump = self.jumps[if is_it(&self.jumps[slot]) { slot } else { other(slot) }];
+        if !is_it(&jump) {
             match self.find(cpu, address, mode) {
                 Some(found) => jump = found,
                 None => return Arrival::Interpret(address),

@@ -7,7 +7,7 @@ use softsie_cpu::{Access, AddressSpace, Cpu, Decoded, Exit, ProgramData};
 use softsie_exec::{Ea, StorageOp, semantics};
 
 use crate::cc;
-use crate::chain::{Jump, slot};
+use crate::chain::{Jump, other, slot};
 use crate::heat::READY;
 use crate::mode::Mode;
 use crate::region::{PAGE, Source, Style};
@@ -337,8 +337,13 @@ extern "C" fn hot(cpu: &mut Cpu, frame: &mut Frame, here: u64, _: u64) -> u64 {
         match generation.find(key, cpu.code_text(), Style::Best) {
             Found::Region(_) => {
                 *cpu.heat(address) = READY;
-                // SAFETY: the table is the engine's, which has lent it to the running code.
-                unsafe { *frame.jumps.add(slot(address)) = Jump::NONE };
+                for slot in [slot(address), other(slot(address))] {
+                    // SAFETY: the table is the engine's, which has lent it to the running code.
+                    let jump = unsafe { &mut *frame.jumps.add(slot) };
+                    if jump.address == address {
+                        *jump = Jump::NONE;
+                    }
+                }
                 leave = u64::from(u64::from(offset) == here);
             }
             Found::Pending | Found::Nothing => {}
