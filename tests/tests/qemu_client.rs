@@ -636,7 +636,9 @@ impl Debugger {
     /// A number in storage or in a register, which gdb writes as it is in storage.
     fn number(&mut self, command: &str) -> u64 {
         let text = self.ask(command);
-        u64::from_str_radix(&text, 16).unwrap_or_else(|_| panic!("{command}: {text}"))
+        let number = u64::from_str_radix(&text, 16);
+        assert!(number.is_ok(), "{command}: {text}");
+        number.unwrap_or_default()
     }
 }
 
