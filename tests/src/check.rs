@@ -1,7 +1,7 @@
 //! Running a case: state before, one instruction, every register and byte of storage compared afterwards.
 //! Source: `cases/README.md`.
 
-use softsie_cpu::{AddressSpaceControl, Cpu, Lowcore, ProgramCode, Psw, PswMask};
+use softsie_cpu::{Abort, AddressSpaceControl, Cpu, Lowcore, ProgramCode, Psw, PswMask};
 use softsie_mem::StorageKey;
 
 use crate::bare::{Bare, Step};
@@ -196,6 +196,11 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
     cpu.set_psw(cpu.current_psw());
     let mut expected = picture(&mut bare);
     let step = step(&mut bare);
+    // The host takes the CPU, which no transaction survives.
+    if bare.cpu.transaction.is_active() {
+        let address = bare.cpu.psw.address;
+        bare.cpu.abort_transaction(Abort::MISCELLANEOUS, address, None);
+    }
     let mut actual = picture(&mut bare);
 
     // What should be there now.

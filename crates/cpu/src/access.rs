@@ -116,7 +116,7 @@ impl Cpu {
                 return Ok(p);
             }
         }
-        let host = self.host(AddressSpace::Logical(ar), address, Access::Store)?;
+        let host = self.host_for(AddressSpace::Logical(ar), address, Access::Store, length)?;
         self.stored(AddressSpace::Logical(ar), address, length);
         Ok(host)
     }
@@ -127,7 +127,7 @@ impl Cpu {
         let space = AddressSpace::Logical(ar);
         if T::BYTES <= PAGE_SIZE - address % PAGE_SIZE {
             // One access as on the fast path: a copy might fetch the bytes of an aligned operand at different times.
-            let host = self.host(space, address, Access::Fetch)?;
+            let host = self.host_for(space, address, Access::Fetch, T::BYTES)?;
             // SAFETY: the operand ends within the page that `host` points into.
             return Ok(unsafe { T::read_be(host.as_ptr()) });
         }
@@ -144,7 +144,7 @@ impl Cpu {
         let space = AddressSpace::Logical(ar);
         let in_page = PAGE_SIZE - address % PAGE_SIZE;
         if T::BYTES <= in_page {
-            let host = self.host(space, address, Access::Store)?;
+            let host = self.host_for(space, address, Access::Store, T::BYTES)?;
             // SAFETY: the operand ends within the page that `host` points into.
             unsafe { T::write_be(host.as_ptr(), value) };
             self.stored(space, address, T::BYTES);
@@ -165,7 +165,7 @@ impl Cpu {
         while done < bytes.len() {
             let at = self.wrap(address.wrapping_add(done as u64));
             let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
-            let host = self.host(space, at, Access::Fetch)?;
+            let host = self.host_for(space, at, Access::Fetch, piece as u64)?;
             // SAFETY: `host` is valid to the end of its page, `piece` ends there at the latest.
             unsafe { std::ptr::copy_nonoverlapping(host.as_ptr(), bytes.as_mut_ptr().add(done), piece) };
             after_fetch();
@@ -184,7 +184,7 @@ impl Cpu {
         while done < bytes.len() {
             let at = self.wrap(address.wrapping_add(done as u64));
             let piece = ((PAGE_SIZE - at % PAGE_SIZE) as usize).min(bytes.len() - done);
-            let host = self.host(space, at, Access::Store)?;
+            let host = self.host_for(space, at, Access::Store, piece as u64)?;
             // SAFETY: as in `read_bytes`.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr().add(done), host.as_ptr(), piece) };
             done += piece;
@@ -201,7 +201,7 @@ impl Cpu {
         let mut done = 0;
         while done < length {
             let at = self.wrap(address.wrapping_add(done));
-            self.host(space, at, access)?;
+            self.host_for(space, at, access, 0)?;
             done += PAGE_SIZE - at % PAGE_SIZE;
         }
         Ok(())
@@ -220,6 +220,22 @@ impl Cpu {
     /// The access exception.
     #[inline]
     pub fn host(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<NonNull<u8>, Exit> {
+        self.host_for(space, address, access, PAGE_SIZE)
+    }
+
+    /// Like [`Cpu::host`] for an operand of `length` bytes: no others are to be accessed. A transaction has fewer conflicts
+    /// so. With a length of zero the pointer is not to be used.
+    ///
+    /// # Errors
+    /// The access exception.
+    #[inline]
+    pub fn host_for(
+        &mut self,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+        length: u64,
+    ) -> Result<NonNull<u8>, Exit> {
         let selected = match space {
             AddressSpace::Logical(_) if self.psw.address_space() != AddressSpaceControl::AccessRegister => {
                 self.data_space
@@ -229,7 +245,7 @@ impl Cpu {
                 self.select(key)
             }
         };
-        self.host_in(selected, space, address, access)
+        self.host_in(selected, space, address, access, length)
     }
 
     /// Like [`Cpu::host`], with `access_key` in place of the PSW key.
@@ -245,7 +261,7 @@ impl Cpu {
     ) -> Result<NonNull<u8>, Exit> {
         let key = SpaceKey { access_key, ..self.space_key(space, address, access)? };
         let selected = self.select(key);
-        self.host_in(selected, space, address, access)
+        self.host_in(selected, space, address, access, PAGE_SIZE)
     }
 
     #[inline]
@@ -255,6 +271,7 @@ impl Cpu {
         space: AddressSpace,
         address: u64,
         access: Access,
+        length: u64,
     ) -> Result<NonNull<u8>, Exit> {
         if access == Access::Store {
             before_store();
@@ -279,10 +296,24 @@ impl Cpu {
                 return Ok(p);
             }
         }
-        self.fill(selected, space, address, access).map(|(page, _)| {
-            // SAFETY: `page` is the first byte of a 4096-byte page.
-            unsafe { page.add((address % PAGE_SIZE) as usize) }
-        })
+        self.fill_for(selected, space, address, access, length)
+    }
+
+    #[cold]
+    fn fill_for(
+        &mut self,
+        selected: *mut Space,
+        space: AddressSpace,
+        address: u64,
+        access: Access,
+        length: u64,
+    ) -> Result<NonNull<u8>, Exit> {
+        let (page, absolute) = self.fill(selected, space, address, access)?;
+        if self.transaction.is_active() {
+            return self.isolated((page, absolute), address % PAGE_SIZE, length, access);
+        }
+        // SAFETY: `page` is the first byte of a 4096-byte page.
+        Ok(unsafe { page.add((address % PAGE_SIZE) as usize) })
     }
 
     /// Translates without leaving an entry for operand accesses: host address of the page's first byte, and its absolute
@@ -298,9 +329,15 @@ impl Cpu {
         self.fill(selected, space, address, access)
     }
 
+    /// Whether no operand may be accessed by the TLB alone: program-event recording wants to see each, or a transaction has its
+    /// own view of storage.
+    fn operands_are_watched(&self) -> bool {
+        self.per_watches_operands() || self.transaction.is_active()
+    }
+
     /// The space that an address of kind `space` is in.
     fn space_key(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<SpaceKey, Exit> {
-        let no_entries = self.per_watches_operands();
+        let no_entries = self.operands_are_watched();
         let real = SpaceKey { real: true, no_entries, access_key: self.psw.key(), asce: 0 };
         if space == AddressSpace::Real || !self.psw.has(PswMask::DAT) {
             return Ok(real);
@@ -347,7 +384,7 @@ impl Cpu {
     /// The spaces for operands and instructions that the PSW and control registers now name become current.
     pub fn select_spaces(&mut self) {
         let key = self.psw.key();
-        let no_entries = self.per_watches_operands();
+        let no_entries = self.operands_are_watched();
         let (fetch, data) = if self.psw.has(PswMask::DAT) {
             let virtual_by = |asce| SpaceKey { real: false, no_entries, access_key: key, asce };
             match self.psw.address_space() {
@@ -362,6 +399,8 @@ impl Cpu {
             let real = SpaceKey { real: true, no_entries, access_key: key, asce: 0 };
             (real, real)
         };
+        // A transaction fetches instructions as everybody.
+        let fetch = SpaceKey { no_entries: self.per_watches_operands(), ..fetch };
         self.fetch_space = self.select(fetch);
         self.data_space = if data == fetch { self.fetch_space } else { self.select(data) };
         // SAFETY: spaces live as long as the CPU.
@@ -436,7 +475,8 @@ impl Cpu {
             return Err(self.access_exception(ProgramCode::PROTECTION, Some(protection), space, address, access));
         }
         page.state.or_key(StorageKey::REFERENCE | if access == Access::Store { StorageKey::CHANGE } else { 0 });
-        if access == Access::Store {
+        // A transaction's stores are made at its end.
+        if access == Access::Store && !self.transaction.is_active() {
             page.state.set_marks(PageMarks::DIRTY);
             if page.state.is_code() {
                 self.store_into_code(absolute);
@@ -598,6 +638,7 @@ impl Cpu {
         };
         self.program.teid = address & !(PAGE_SIZE - 1) | access_indication(access) | kind | u64::from(id);
         self.program.exception_access_id = ar;
+        self.program.instruction_fetch = access == Access::Instruction;
         Exit::Program(code)
     }
 

@@ -27,6 +27,8 @@ pub enum Request {
     ForbidDirectStores(u64),
     /// The set of memory slots has changed.
     SlotsChanged,
+    /// Stand still while another CPU changes storage as if in no time.
+    Pause,
     /// The TOD clock has been set: this is its new difference from the host's, with the epoch index.
     SetEpoch(u64, u8),
 }
@@ -129,6 +131,8 @@ pub struct Cluster {
     mailboxes: RwLock<Vec<Arc<Mailbox>>>,
     /// The last unique value of the TOD clock, by its last bits; each in a cache line of its own.
     last_tod: [LastTod; TOD_CLASSES],
+    /// Held by a CPU that has all others stand still.
+    stopped: Mutex<()>,
 }
 
 /// None as long as nobody has been given a value.
@@ -169,6 +173,17 @@ impl Cluster {
         self.last_tod.iter().for_each(|last| *last.0.lock() = None);
     }
 
+    /// Gets the right to have all others stand still, if nobody has it.
+    pub(crate) fn try_stop(&self) -> bool {
+        self.stopped.try_lock().map(std::mem::forget).is_some()
+    }
+
+    /// Gives it back.
+    pub(crate) fn resume(&self) {
+        // SAFETY: called by the CPU that has it: its guard was forgotten.
+        unsafe { self.stopped.force_unlock() };
+    }
+
     /// Has every CPU serve `request`, and returns when all have. For threads that are not running a CPU themselves.
     pub fn request(&self, request: Request) {
         let tickets: Vec<_> =
@@ -184,6 +199,21 @@ impl Cpu {
     pub fn start_running(&mut self) {
         self.mailbox.running.store(true, Ordering::SeqCst);
         self.serve_requests();
+        // A CPU that joined the machine a moment ago was not asked.
+        if self.cluster.stopped.is_locked() {
+            self.pause();
+        }
+    }
+
+    /// Stands still while another CPU has the right to ask for that: as a CPU that is not running, which acknowledges by not
+    /// running and serves its mailbox before it goes on.
+    fn pause(&mut self) {
+        if self.stops_others {
+            return;
+        }
+        self.mailbox.running.store(false, Ordering::SeqCst);
+        drop(self.cluster.stopped.lock());
+        self.mailbox.running.store(true, Ordering::SeqCst);
     }
 
     /// Marks the CPU as not running: it promises not to use its TLB until [`Cpu::start_running`].
@@ -193,17 +223,17 @@ impl Cpu {
 
     /// Serves queued requests of other CPUs.
     pub fn serve_requests(&mut self) {
-        if self.mailbox.attention.take(Attention::REQUEST) == 0 {
-            return;
+        // Until there are none: what was asked while this CPU stood still is taken for acknowledged.
+        while self.mailbox.attention.take(Attention::REQUEST) != 0 {
+            let (requests, queued) = {
+                let mut q = self.mailbox.queue.lock();
+                (std::mem::take(&mut q.requests), q.queued)
+            };
+            for message in requests {
+                self.serve(message);
+            }
+            self.mailbox.served.store(queued, Ordering::SeqCst);
         }
-        let (requests, queued) = {
-            let mut q = self.mailbox.queue.lock();
-            (std::mem::take(&mut q.requests), q.queued)
-        };
-        for message in requests {
-            self.serve(message);
-        }
-        self.mailbox.served.store(queued, Ordering::SeqCst);
     }
 
     /// Does `request` on this CPU and has all others do it; returns when all have. While it waits it serves what others
@@ -223,7 +253,7 @@ impl Cpu {
         Message { of_guest: self.is_guest(), request }
     }
 
-    fn broadcast_to_others(&mut self, request: Request) {
+    pub(crate) fn broadcast_to_others(&mut self, request: Request) {
         let message = self.message(request);
         let tickets: Vec<_> = {
             let all = self.cluster.mailboxes.read();
@@ -270,7 +300,9 @@ impl Cpu {
                 self.set_epoch(epoch, index);
                 self.arm_timer();
             }
+            Request::Pause => self.pause(),
             Request::SlotsChanged => {
+                self.transaction.doom();
                 self.flush_tlb();
                 self.code.drop_all();
                 self.slots = self.storage.map();

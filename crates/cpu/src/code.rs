@@ -461,7 +461,7 @@ impl Cpu {
         // SAFETY: the current fetch space and the code pages live as long as the CPU; no reference into them is kept.
         let page = unsafe {
             let entry = (&(*self.fetch_space).fetch)[Space::fetch_slot(address)];
-            if entry.tag != address & !(PAGE_SIZE - 1) {
+            if entry.tag != address & !(PAGE_SIZE - 1) || self.transaction.isolation.covers((*entry.page).absolute) {
                 return None;
             }
             &*entry.page
@@ -479,7 +479,7 @@ impl Cpu {
         // SAFETY: as in `decoded_text`.
         let page = unsafe {
             let entry = (&(*self.fetch_space).fetch)[Space::fetch_slot(address)];
-            if entry.tag != address & !(PAGE_SIZE - 1) {
+            if entry.tag != address & !(PAGE_SIZE - 1) || self.transaction.isolation.covers((*entry.page).absolute) {
                 return None;
             }
             &*entry.page
@@ -492,9 +492,16 @@ impl Cpu {
         if let Some(halfword) = self.decoded_halfword(address) {
             return Ok(halfword);
         }
-        let (host, _) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
-        // SAFETY: `host` is the first byte of the page; a halfword on a halfword boundary lies within it.
-        Ok(u64::from(unsafe { <u16 as crate::scalar::Scalar>::read_be(host.as_ptr().add((address & 0xFFE) as usize)) }))
+        let (host, absolute) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        let offset = address & 0xFFE;
+        // A transaction executes what it has stored.
+        let place = match self.transaction.isolation.view(absolute, offset) {
+            Some(own) => own,
+            // SAFETY: `host` is the first byte of the page; a halfword on a halfword boundary lies within it.
+            None => unsafe { host.add(offset as usize) },
+        };
+        // SAFETY: as above.
+        Ok(u64::from(unsafe { <u16 as crate::scalar::Scalar>::read_be(place.as_ptr()) }))
     }
 
     /// Tells everybody that the page at `absolute` is being stored into: decoded code of it is dropped.

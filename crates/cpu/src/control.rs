@@ -13,6 +13,8 @@ bitflags! {
         const CRYPTOGRAPHY_COUNTER = 1 << 50;
         /// Bit 15: programs in the problem state may extract CPU counters.
         const COUNTER_EXTRACTION = 1 << 48;
+        /// Bit 9: program-interruption-filtering override.
+        const FILTERING_OVERRIDE = 1 << 54;
         /// Bit 32: TRACE TOD-clock control.
         const TRACE_CLOCK = 1 << 31;
         /// Bit 33: SSM suppression.
@@ -63,6 +65,8 @@ bitflags! {
         const EVENTS = 0xFF00_0000;
         /// Bit 40: only branches into the designated area are monitored.
         const BRANCH_ADDRESS = 1 << 23;
+        /// Bit 41: events of transactions are not recognised.
+        const EVENT_SUPPRESSION = 1 << 22;
         /// Bit 42: only stores into marked address spaces are monitored.
         const STORAGE_ALTERATION_SPACE = 1 << 21;
         const _ = !0;

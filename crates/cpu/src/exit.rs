@@ -22,6 +22,8 @@ pub enum Exit {
     PageCrossing,
     /// An interruptible instruction has done a unit of operation and is to be executed again.
     Again,
+    /// The transaction is to be aborted, for the reason that was noted ([`crate::Cpu::abort_for`]).
+    Abort,
     /// A program exception; parameters are in [`crate::Cpu::program`].
     Program(ProgramCode),
     /// An instruction that the host is to complete (intercept code 0x04).
@@ -59,6 +61,7 @@ impl ProgramCode {
     pub const TRACE_TABLE: Self = Self(0x16);
     pub const VECTOR_PROCESSING: Self = Self(0x1B);
     pub const SPACE_SWITCH: Self = Self(0x1C);
+    pub const TRANSACTION_CONSTRAINT: Self = Self(0x18);
     pub const HFP_SQUARE_ROOT: Self = Self(0x1D);
     pub const PC_TRANSLATION_SPECIFICATION: Self = Self(0x1F);
     pub const AFX_TRANSLATION: Self = Self(0x20);
@@ -87,6 +90,8 @@ impl ProgramCode {
     pub const REGION_SECOND_TRANSLATION: Self = Self(0x3A);
     pub const REGION_THIRD_TRANSLATION: Self = Self(0x3B);
     pub const MONITOR_EVENT: Self = Self(0x40);
+    /// The transaction was aborted; combined with another code.
+    pub const TRANSACTION_ABORTED: Self = Self(0x200);
     /// Program-event recording, also combined with another code.
     pub const PER: Self = Self(0x80);
     /// No code of the architecture: storage of a guest of this machine is not accessible in the address space of its host,

@@ -14,6 +14,8 @@ pub struct ProgramData {
     pub teid: u64,
     /// Access register of an exception in access-register mode.
     pub exception_access_id: u8,
+    /// The access exception was of an instruction fetch.
+    pub instruction_fetch: bool,
     /// Register numbers of MOVE PAGE's operands.
     pub operand_access_id: u8,
     /// Data-exception or vector-exception code.

@@ -47,6 +47,8 @@ impl Lowcore {
     pub const MACHINE_CHECK_NEW_PSW: u64 = 0x1E0;
     pub const IO_NEW_PSW: u64 = 0x1F0;
     pub const CRYPTOGRAPHY_COUNTERS: u64 = 0x1500;
+    /// The program-interruption transaction diagnostic block.
+    pub const PROGRAM_TDB: u64 = 0x1800;
     /// Real address where the store-status save areas begin (floating-point registers first).
     pub const SAVE_AREA: u64 = 0x1200;
 }

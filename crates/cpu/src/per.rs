@@ -29,6 +29,8 @@ const BRANCHING: u8 = 0x80;
 const FETCHING: u8 = 0x40;
 /// Operand stored.
 const ALTERATION: u8 = 0x20;
+/// Outermost TRANSACTION END completed.
+const TRANSACTION_END: u8 = 0x02;
 /// Operand stored by real address; indicated together with [`ALTERATION`] and subject to both masks.
 const USING_REAL_ADDRESS: u8 = 0x08;
 /// Operand accessed whose address was formed from registers that give zero.
@@ -50,7 +52,17 @@ impl Cpu {
     }
 
     fn per_masks(&self) -> u8 {
+        if self.transaction.is_active() && self.cr[9] & Cr9::EVENT_SUPPRESSION.bits() != 0 {
+            return 0;
+        }
         (self.cr[9] >> 24) as u8
+    }
+
+    /// The outermost TRANSACTION END has completed.
+    pub(crate) fn per_transaction_ended(&mut self) {
+        if self.per.active && self.per_masks() & TRANSACTION_END != 0 {
+            self.per.events |= TRANSACTION_END;
+        }
     }
 
     /// Begins the instruction (or EXECUTE) at `address`. True when it is to be nullified instead.

@@ -18,6 +18,7 @@ use crate::model::Model;
 use crate::per::Per;
 use crate::psw::Psw;
 use crate::tlb::{Space, Spaces, TlbEntry};
+use crate::transaction::Transaction;
 
 /// An EXECUTE-type instruction whose target is being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +198,10 @@ pub struct Cpu {
     /// Where storage was missing when an addressing exception was last recognised.
     pub(crate) missing_storage: core::cell::Cell<u64>,
     pub(crate) per: Per,
+    /// The transaction being executed.
+    pub transaction: Transaction,
+    /// This CPU has all others stand still.
+    pub(crate) stops_others: bool,
     /// CPU address.
     pub address: u16,
     /// What is installed.
@@ -288,6 +293,8 @@ impl Cpu {
             program: ProgramData::default(),
             missing_storage: core::cell::Cell::new(0),
             per: Per::default(),
+            transaction: Transaction::default(),
+            stops_others: false,
             address,
             model,
             slots: storage.map(),

@@ -45,11 +45,11 @@ impl Cpu {
         self.cr[12] & 1 << 63 != 0
     }
 
-    /// Whether instructions are executed one at a time: program-event recording or branch tracing asks for what straight-line
-    /// execution does not do. What turns it on ends a run.
+    /// Whether instructions are executed one at a time: program-event recording, branch tracing or a transaction asks for what
+    /// straight-line execution does not do. What turns it on ends a run.
     #[inline(always)]
     pub fn steps(&self) -> bool {
-        self.per_enabled() || self.traces_branches()
+        self.per_enabled() || self.traces_branches() || self.transaction.is_active()
     }
 
     /// Whether mode tracing is on.

@@ -22,6 +22,7 @@ fn lowcore_after(code: u16) -> [u64; 7] {
     cpu.cc = 2;
     cpu.breaking_event_address = 0x1000;
     cpu.program = ProgramData {
+        instruction_fetch: false,
         teid: 0x5404,
         exception_access_id: 3,
         operand_access_id: 0x12,

@@ -4,12 +4,13 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
-use softsie_cpu::{Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention};
+use softsie_cpu::{Abort, Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention};
 use softsie_isa::{Op, Operands, ROWS};
 
 use crate::semantics;
 use crate::semantics::trace_entries::use_traced_semantics;
 use crate::tier::{Arrival, NoTier, Tier};
+use crate::transaction;
 
 /// Why [`run`] returned. The PSW is complete, and its address is that of the next instruction to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,10 +121,12 @@ pub fn run_tiered<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &
         return leave;
     }
     loop {
-        if let Some(leave) = look_up(cpu) {
+        if let Some(leave) = look_up(cpu)
+            && transaction::give_way(cpu, leave)
+        {
             return leave;
         }
-        // Whatever turns program-event recording or branch tracing on ends a run.
+        // Whatever turns program-event recording, branch tracing or a transaction on ends a run.
         let leave =
             if cpu.steps() { step_recorded(cpu, observer) } else { run_until_synchronized(cpu, observer, tier) };
         if let Some(leave) = leave {
@@ -209,10 +212,14 @@ pub fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode
     cpu.execute = None;
     if code == ProgramCode::HOST_FAULT {
         cpu.per_discard();
+        transaction::give_way(cpu, Leave::HostFault);
         return Some(Leave::HostFault);
     }
     // Events of the same instruction are indicated by the same interruption.
-    let code = if cpu.per_end() { ProgramCode(code.0 | ProgramCode::PER.0) } else { code };
+    let mut code = if cpu.per_end() { ProgramCode(code.0 | ProgramCode::PER.0) } else { code };
+    if cpu.transaction.is_active() {
+        code = transaction::interrupted(cpu, code, ilc)?;
+    }
     if cpu.interceptions.intercepts_program(code) {
         return Some(Leave::Program { code, length: ilc });
     }
@@ -346,7 +353,7 @@ pub fn step<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
     }
 }
 
-/// Executes one instruction with program-event recording and branch tracing. Its text is fetched anew, so that nothing depends on decoded pages.
+/// Executes one instruction with program-event recording and branch tracing, or in a transaction. Its text is fetched anew, so that nothing depends on decoded pages.
 #[cold]
 fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
     let address = cpu.psw.address;
@@ -360,6 +367,11 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
     // The record has page offset zero: make the instruction's own address the base.
     cpu.run_base = address;
     let length = d.operands.length();
+    if cpu.transaction.is_active()
+        && let Err(exit) = transaction::permits_next(cpu, address, &d.operands)
+    {
+        return finish(cpu, observer, &d.operands, exit);
+    }
     if cpu.per_enabled() && cpu.per_begin(address) {
         return interrupt(cpu, observer, ProgramCode::PER, length);
     }
@@ -471,7 +483,13 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
                 return interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0);
             }
         }
-        Exit::Program(ProgramCode::OPERATION) if cpu.interceptions.operation => {
+        Exit::Abort => cpu.abort_transaction_as_noted(address),
+        // What the host is to do is done outside of the transaction.
+        Exit::Intercept if cpu.transaction.is_active() => {
+            let _ = cpu.abort_for(Abort::RESTRICTED);
+            cpu.abort_transaction_as_noted(address);
+        }
+        Exit::Program(ProgramCode::OPERATION) if cpu.interceptions.operation && !cpu.transaction.is_active() => {
             return match intercepted_text(cpu, address, length) {
                 Ok((text, execute_length)) => {
                     cpu.psw.address = next;

@@ -14,6 +14,7 @@ mod operand;
 pub mod semantics;
 mod tier;
 mod trace;
+mod transaction;
 mod vector_op;
 
 pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};

@@ -11,6 +11,7 @@ mod model;
 mod names;
 mod operands;
 mod table;
+mod transactional;
 
 pub use asm::{AsmError, Assembly, assemble, assemble_with_symbols};
 pub use decode::{decode, instruction_length};
@@ -23,3 +24,4 @@ pub use table::{
     EXTENDED, Extended, FACILITIES, FEATURES, FORMATS, FUNCTIONS, Field, FieldName, Fixed, FixedField, Format,
     FormatLayout, MODELS, Op, Operand, ROWS, Row, State,
 };
+pub use transactional::Restrictions;

@@ -47,7 +47,11 @@ fn execute_at(cpu: &mut Cpu, o: &Operands, target: u64) -> Result<(), Exit> {
     use_traced_semantics(cpu, &mut d);
     cpu.per_operands(&d.operands);
     debug_assert!(!matches!(d.operands.op(), Op::EX | Op::EXRL));
-    let result = (d.handler)(cpu, &d.operands);
+    let result = if cpu.transaction.is_active() && crate::transaction::permits(cpu, &d.operands).is_err() {
+        Err(Exit::Abort)
+    } else {
+        (d.handler)(cpu, &d.operands)
+    };
     // The host may want to know that an intercepted instruction was executed so.
     if !matches!(result, Err(Exit::Intercept | Exit::OPERATION)) {
         cpu.execute = None;

@@ -162,6 +162,7 @@ files! {
     timing_facility,
     translate,
     trace_instructions,
+    transactional,
     trap,
     trap_program,
     unicode,
@@ -200,7 +201,7 @@ pub(crate) fn operation_exception(_: &mut Cpu, _: &Operands) -> Result<(), Exit>
 /// A data exception with data-exception code `dxc`, which goes to the FPC too when AFP registers are available.
 pub(crate) fn data_exception(cpu: &mut Cpu, dxc: u8) -> Exit {
     cpu.program.dxc = dxc;
-    if cpu.cr0().contains(softsie_cpu::Cr0::AFP_REGISTER) {
+    if cpu.cr0().contains(softsie_cpu::Cr0::AFP_REGISTER) && cpu.transaction.reports_data_exceptions() {
         cpu.fpc = cpu.fpc & !0xFF00 | u32::from(dxc) << 8;
     }
     Exit::Program(ProgramCode::DATA)
