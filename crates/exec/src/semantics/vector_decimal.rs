@@ -212,7 +212,12 @@ fn shifted(a: Decimal, places: i32, round: bool) -> Outcome {
         (0, false)
     } else {
         let rounding = if round { 5 } else { 0 };
-        ((a.magnitude / power(distance - 1) + rounding) / 10, false)
+        let magnitude = match u64::try_from(a.magnitude) {
+            // The host divides such numbers.
+            Ok(small) if distance <= 19 => ((small / power(distance - 1) as u64 + rounding) / 10).into(),
+            _ => (a.magnitude / power(distance - 1) + u128::from(rounding)) / 10,
+        };
+        (magnitude, false)
     };
     Outcome { magnitude, lost, negative: a.negative }
 }

@@ -328,16 +328,20 @@ fn store_elements_reversed<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Ex
 
 /// The leftmost `count` bytes, 1 to 16, from storage, and zeros.
 fn load_bytes(cpu: &mut Cpu, o: &Operands, ea: Ea<u64>, count: u64) -> Result<(), Exit> {
-    // Nobody sees that more bytes of the same page are fetched.
-    let v = if count == 16 || ea.address % PAGE_SIZE <= PAGE_SIZE - 16 {
-        cpu.load::<u128>(ea.address, ea.ar)? & u128::MAX << (128 - 8 * count)
-    } else {
-        let mut bytes = [0; 16];
-        cpu.read_bytes(AddressSpace::Logical(ea.ar), ea.address, &mut bytes[..count as usize])?;
-        u128::from_be_bytes(bytes)
-    };
+    let v = fetch_bytes(cpu, ea, count)?;
     cpu.set_vr(o.v1(), v);
     Ok(())
+}
+
+/// Fetches bytes, 1 to 16 of them; zeros follow.
+pub(super) fn fetch_bytes(cpu: &mut Cpu, ea: Ea<u64>, count: u64) -> Result<u128, Exit> {
+    // Nobody sees that more bytes of the same page are fetched.
+    if count == 16 || ea.address % PAGE_SIZE <= PAGE_SIZE - 16 {
+        return Ok(cpu.load::<u128>(ea.address, ea.ar)? & u128::MAX << (128 - 8 * count));
+    }
+    let mut bytes = [0; 16];
+    cpu.read_bytes(AddressSpace::Logical(ea.ar), ea.address, &mut bytes[..count as usize])?;
+    Ok(u128::from_be_bytes(bytes))
 }
 
 /// R3 has the highest byte index, which counts to 15.
@@ -357,6 +361,11 @@ fn store_with_length(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d2b2(cpu, o);
     let v = Machine::vr(cpu, o.v1());
     let count = length(cpu, o);
+    store_bytes(cpu, ea, v, count)
+}
+
+/// Stores the first bytes of a register, 1 to 16 of them.
+pub(super) fn store_bytes(cpu: &mut Cpu, ea: Ea<u64>, v: u128, count: u64) -> Result<(), Exit> {
     if count == 16 {
         return cpu.store(ea.address, ea.ar, v);
     }

@@ -7,6 +7,7 @@ use softsie_isa::Operands;
 use super::packed::{UNSIGNED, are_digits, minus};
 use super::vector_decimal::{DIGITS, ENHANCEMENT_3, Room, invalid};
 use super::vector_form::require;
+use super::vector_load_store::{fetch_bytes, store_bytes};
 use crate::machine::Machine;
 use crate::operand::d2b2;
 
@@ -20,33 +21,32 @@ semantics! {
 }
 
 /// Fetches the rightmost bytes of V1; the others become zeros.
-fn load(cpu: &mut Cpu, o: &Operands, count: usize) -> Result<(), Exit> {
+fn load(cpu: &mut Cpu, o: &Operands, count: u64) -> Result<(), Exit> {
     let ea = d2b2(cpu, o);
-    let mut bytes = [0; 16];
-    cpu.read_bytes(AddressSpace::Logical(ea.ar), ea.address, &mut bytes[16 - count..])?;
-    cpu.set_vr(o.v1(), u128::from_be_bytes(bytes));
+    let v = fetch_bytes(cpu, ea, count)?;
+    cpu.set_vr(o.v1(), v >> (128 - 8 * count));
     Ok(())
 }
 
 /// Stores the rightmost bytes of V1.
-fn store(cpu: &mut Cpu, o: &Operands, count: usize) -> Result<(), Exit> {
+fn store(cpu: &mut Cpu, o: &Operands, count: u64) -> Result<(), Exit> {
     let ea = d2b2(cpu, o);
-    let bytes = cpu.vr[usize::from(o.v1() & 31)].to_be_bytes();
-    cpu.write_bytes(AddressSpace::Logical(ea.ar), ea.address, &bytes[16 - count..])
+    let v = cpu.vr[usize::from(o.v1() & 31)];
+    store_bytes(cpu, ea, v << (128 - 8 * count), count)
 }
 
 /// One more than what I3 says, which is at most 15.
-fn immediate_count(cpu: &mut Cpu, o: &Operands) -> Result<usize, Exit> {
+fn immediate_count(cpu: &mut Cpu, o: &Operands) -> Result<u64, Exit> {
     cpu.require_vector()?;
     require(o.i3() < 16)?;
-    Ok(usize::from(o.i3()) + 1)
+    Ok(u64::from(o.i3()) + 1)
 }
 
 /// One more than what R3 says; at most 16.
-fn register_count(cpu: &mut Cpu, o: &Operands) -> Result<usize, Exit> {
+fn register_count(cpu: &mut Cpu, o: &Operands) -> Result<u64, Exit> {
     cpu.require_vector()?;
     let code: u32 = cpu.gr(o.r3());
-    Ok(code.min(15) as usize + 1)
+    Ok(u64::from(code.min(15)) + 1)
 }
 
 fn load_rightmost(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
