@@ -97,7 +97,7 @@ fn place(size: [usize; 4], [a, b, c, d]: [usize; 4], kernel: bool) -> usize {
 
 const OUTPUTS: [usize; 2] = [64, 96];
 const INPUTS: [usize; 3] = [192, 224, 256];
-const SPACE: usize = 1 << 20;
+const SPACE: usize = 1 << 21;
 
 fn descriptor(block: &mut [u8; BLOCK_LENGTH], at: usize, size: [usize; 4], kernel: bool, address: usize) {
     block[at] = kernel.into();
@@ -164,7 +164,7 @@ fn check(
             any_ninf |= actual & NINF == NINF;
             // Half a unit in the last place, and what sums in 32 bits lose.
             let unit = x.abs().log2().floor().max(-31.0).exp2() / 512.0;
-            let close = (f64::from(to_f32(actual).0) - x).abs() <= 0.5001 * unit + f64::from(tolerance) * 2e-4;
+            let close = (f64::from(to_f32(actual).0) - x).abs() <= 0.5001 * unit + f64::from(tolerance) * 2e-3;
             assert!(
                 close || actual & wanted & NINF == NINF,
                 "function {code} {parameters:x?} {index:?} of {size:?}: {actual:04x}, expected {wanted:04x} ({x})"
