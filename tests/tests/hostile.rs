@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use softsie_isa::ROWS;
-use softsie_tests::run_hostile_guest;
+use softsie_tests::{run_hostile_guest, run_hostile_state_description};
 
 /// Bytes of an instruction of the table with random operands.
 fn instruction() -> impl Strategy<Value = Vec<u8>> {
@@ -27,6 +27,16 @@ fn instruction() -> impl Strategy<Value = Vec<u8>> {
 /// Runs of each kind; a campaign sets the environment variable `SOFTSIE_HOSTILE_RUNS`.
 fn runs() -> u32 {
     std::env::var("SOFTSIE_HOSTILE_RUNS").ok().and_then(|v| v.parse().ok()).unwrap_or(3000)
+}
+
+proptest! {
+    // A guest of a guest that does not end by itself is interrupted after a millisecond.
+    #![proptest_config(ProptestConfig::with_cases(runs() / 10))]
+
+    #[test]
+    fn random_state_descriptions_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..1200)) {
+        run_hostile_state_description(&bytes);
+    }
 }
 
 proptest! {
