@@ -38,13 +38,20 @@ fn store_facility_list_extended(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit>
 /// private to the CPU. Line size in bytes, total size, set associativity.
 const CACHES: [[u64; 3]; 2] = [[256, 128 << 10, 8], [256, 2 << 20, 8]];
 
+/// The attribute set that tells of the CPU's clock; set 0 tells of caches.
+const CLOCK: u64 = 1;
+
 fn extract_cpu_attribute(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let request = d2b2(cpu, o).address;
     let (attribute, level) = (request >> 4 & 15, (request >> 1 & 7) as usize);
-    cpu.gr[usize::from(o.r1())] = match attribute {
+    let clock = u64::from(cpu.megahertz());
+    cpu.gr[usize::from(o.r1())] = match (request >> 8, attribute) {
+        // The present and the nominal clock. Only caches have several attributes.
+        (CLOCK, _) if request & 0xFF == 0 => clock << 32 | clock,
+        (1.., _) => u64::MAX,
         // A byte for each level: scope (private) and kind (separate, unified).
-        0 => 0x0407_0000_0000_0000,
-        1..=3 => CACHES.get(level).map_or(u64::MAX, |cache| cache[attribute as usize - 1]),
+        (_, 0) => 0x0407_0000_0000_0000,
+        (_, 1..=3) => CACHES.get(level).map_or(u64::MAX, |cache| cache[attribute as usize - 1]),
         _ => u64::MAX,
     };
     Ok(())
