@@ -73,8 +73,9 @@ fn targets_of_execute_meet_the_same_exceptions() {
         // Results that depend on where the instruction is or how long it is; EXECUTE itself lies in page 0.
         let depends = case.after.iter().any(|(name, _)| matches!(&name[..], "ia" | "ilc" | "bea" | "r14"));
         let page_0 = |(name, value): &(String, String)| name == "k0000" || name == "absent" && value == "0";
-        // EXECUTE cannot be a target; what follows RESUME PROGRAM follows EXECUTE then.
-        let other = relative(case.op) || matches!(case.op, Op::EX | Op::EXRL | Op::RP);
+        // EXECUTE cannot be a target, nor can what begins and ends transactions; what follows RESUME PROGRAM follows EXECUTE then.
+        let never = matches!(case.op, Op::EX | Op::EXRL | Op::TBEGIN | Op::TBEGINC | Op::TEND | Op::TABORT);
+        let other = relative(case.op) || never || case.op == Op::RP;
         if !exception || depends || other || case.before.iter().any(page_0) {
             continue;
         }
