@@ -282,8 +282,11 @@ impl Cpu {
     }
 
     pub(crate) fn serve(&mut self, message: Message) {
-        self.log.add(message);
         let Message { of_guest, request } = message;
+        // To stand still is for the thread, once.
+        if request != Request::Pause {
+            self.log.add(message);
+        }
         let own = of_guest == self.is_guest();
         match request {
             Request::FlushAll | Request::FlushPageIndex(_) | Request::FlushAsce(_) if !own => {
