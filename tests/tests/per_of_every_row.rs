@@ -78,11 +78,22 @@ fn stored(s: &Seen<'_>) -> bool {
 
 /// Whether stores of the instruction are not by logical address, so that they are not events.
 fn stores_by_other_addresses(case: &Case) -> bool {
-    // Trace entries are no operands.
+    // Trace entries are no operands, nor are the diagnostic blocks of a transaction that the event aborts.
     case.place.starts_with("control_linkage_trace")
         || matches!(
             case.op,
-            Op::STURA | Op::STURG | Op::PFMF | Op::IPTE | Op::IDTE | Op::CRDTE | Op::RDP | Op::MC | Op::BSA | Op::BSG
+            Op::STURA
+                | Op::STURG
+                | Op::PFMF
+                | Op::IPTE
+                | Op::IDTE
+                | Op::CRDTE
+                | Op::RDP
+                | Op::MC
+                | Op::BSA
+                | Op::BSG
+                | Op::TBEGIN
+                | Op::TBEGINC
         )
 }
 
