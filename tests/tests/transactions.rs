@@ -236,11 +236,11 @@ fn constraints_of_constrained_transactions() {
     let sixteen = "la %r1,1(%r1)\n".repeat(16);
     let within = format!("{sixteen}{sixteen}");
     let one_more = format!("{within} la %r1,1(%r1)\n");
-    let far = format!("j 2f\n .space 250\n 2: la %r1,1(%r1)\n");
+    let far = "j 2f\n .space 250\n 2: la %r1,1(%r1)\n";
     let tried = [
         (within.as_str(), true),
         (&one_more, false),
-        (&far, false),
+        (far, false),
         ("lg %r1,0(%r13)\n lg %r2,32(%r13)\n lg %r3,64(%r13)\n stg %r3,96(%r13)\n", true),
         ("lg %r1,0(%r13)\n lg %r2,32(%r13)\n lg %r3,64(%r13)\n stg %r3,96(%r13)\n lg %r1,128(%r13)\n", false),
         ("lmg %r0,%r3,0(%r13)\n stmg %r0,%r3,32(%r13)\n", true),
