@@ -2,7 +2,7 @@
 //! Truth: Linux 6.12 arch/s390/kvm/intercept.c (handle_sthyi) and arch/s390/kernel/sthyi.c (the sections).
 
 use super::operand::Operand;
-use super::stsi::{MANUFACTURER, PARTITION, PLANT, SEQUENCE, ebcdic};
+use super::stsi::{Block, MANUFACTURER, PARTITION, PLANT, SEQUENCE};
 use super::{Handled, Stop, pic};
 use crate::run::Running;
 
@@ -46,38 +46,31 @@ impl Running<'_> {
     }
 
     fn sections(&self) -> [u8; 4096] {
-        let mut block = [0; 4096];
-        let cpus = self.vm.cpu_count().to_be_bytes();
-        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
-        let half = |value: usize| (value as u16).to_be_bytes();
+        let mut block = Block::new();
+        let cpus = self.vm.cpu_count();
         let (machine, partition) = (HEADER, HEADER + MACHINE);
-        put(0, &[NO_PERFORMANCE]);
-        put(8, &half(partition + PARTITION_LENGTH));
-        put(10, &half(HEADER));
-        put(12, &half(machine));
-        put(14, &half(MACHINE));
-        put(16, &half(partition));
-        put(18, &half(PARTITION_LENGTH));
+        block.0[0] = NO_PERFORMANCE;
+        for (at, value) in [
+            (8, partition + PARTITION_LENGTH),
+            (10, HEADER),
+            (12, machine),
+            (14, MACHINE),
+            (16, partition),
+            (18, PARTITION_LENGTH),
+        ] {
+            block.half(at, value as u16);
+        }
         // Shared CPUs; name, type, manufacturer, sequence code and plant.
-        put(machine + 2, &[COUNTS | MACHINE_ID]);
-        put(machine + 4, &cpus);
-        put(machine + 20, &text::<4>(&format!("{:04x}", self.vm.cpuid() >> 16 & 0xffff)));
-        put(machine + 24, &text::<16>(MANUFACTURER));
-        put(machine + 40, &text::<16>(SEQUENCE));
-        put(machine + 56, &text::<4>(PLANT));
-        put(partition + 2, &[COUNTS | PARTITION_ID]);
-        put(partition + 4, &half(1));
-        put(partition + 6, &cpus);
-        put(partition + 16, &text::<8>(PARTITION));
-        block
+        block.0[machine + 2] = COUNTS | MACHINE_ID;
+        block.half(machine + 4, cpus);
+        block.text(machine + 20, 4, &format!("{:04x}", self.vm.cpuid() >> 16 & 0xffff));
+        block.text(machine + 24, 16, MANUFACTURER);
+        block.text(machine + 40, 16, SEQUENCE);
+        block.text(machine + 56, 4, PLANT);
+        block.0[partition + 2] = COUNTS | PARTITION_ID;
+        block.half(partition + 4, 1);
+        block.half(partition + 6, cpus);
+        block.text(partition + 16, 8, PARTITION);
+        block.0
     }
-}
-
-/// Text in EBCDIC, padded with blanks.
-fn text<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [ebcdic(b' '); N];
-    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
-        *to = ebcdic(from);
-    }
-    bytes
 }

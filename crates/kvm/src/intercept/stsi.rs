@@ -6,33 +6,33 @@ use super::{Handled, Stop, pic};
 use crate::abi::{KVM_EXIT_S390_STSI, kvm_run_s390_stsi};
 use crate::run::Running;
 
-/// A system-information block.
-struct Block([u8; 4096]);
+/// A block of information about the system.
+pub(super) struct Block(pub(super) [u8; 4096]);
 
 impl Block {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self([0; 4096])
     }
 
     /// Text in EBCDIC, padded with blanks.
-    fn text(&mut self, at: usize, length: usize, text: &str) {
+    pub(super) fn text(&mut self, at: usize, length: usize, text: &str) {
         let padded = text.bytes().chain(std::iter::repeat(b' '));
         for (to, from) in self.0[at..at + length].iter_mut().zip(padded) {
             *to = ebcdic(from);
         }
     }
 
-    fn half(&mut self, at: usize, value: u16) {
+    pub(super) fn half(&mut self, at: usize, value: u16) {
         self.0[at..at + 2].copy_from_slice(&value.to_be_bytes());
     }
 
-    fn word(&mut self, at: usize, value: u32) {
+    pub(super) fn word(&mut self, at: usize, value: u32) {
         self.0[at..at + 4].copy_from_slice(&value.to_be_bytes());
     }
 }
 
 /// EBCDIC of the characters that names use; anything else becomes a blank.
-pub(super) fn ebcdic(ascii: u8) -> u8 {
+fn ebcdic(ascii: u8) -> u8 {
     match ascii {
         b'0'..=b'9' => 0xf0 + (ascii - b'0'),
         b'A'..=b'I' => 0xc1 + (ascii - b'A'),
