@@ -12,6 +12,7 @@ use softsie_exec::{NoObserver, step as interpret};
 use softsie_isa::assemble;
 use softsie_jit::{Engine, Options, Style, Translator};
 use softsie_tests::Bare;
+use softsie_tests::differential::Random;
 
 /// Instructions that the emitter has. Operands are in registers 1, 2, 3 and at 0(%r2).
 const EMITTED: &[&str] = &[
@@ -140,46 +141,35 @@ const EMITTED: &[&str] = &[
     "vflr %v1,%v2,3,8,0",
 ];
 
-/// A sequence of numbers that look random.
-struct Random(u64);
+/// Random operands.
+struct Operands(Random);
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
+impl Operands {
     /// A long number: boundaries, integers, numbers near one, anything.
     fn long(&mut self) -> u64 {
         const FRACTION: u64 = (1 << 52) - 1;
-        let r = self.next();
+        let r = self.0.bits();
         let sign = r & 1 << 63;
-        let fraction = match self.below(6) {
+        let fraction = match self.0.below(6) {
             0 => 0,
             1 => FRACTION,
-            2 => 1 << self.below(52),
-            3 => FRACTION & !(1 << self.below(52)),
-            4 => r & FRACTION & !((1 << self.below(52)) - 1),
+            2 => 1 << self.0.below(52),
+            3 => FRACTION & !(1 << self.0.below(52)),
+            4 => r & FRACTION & !((1 << self.0.below(52)) - 1),
             _ => r & FRACTION,
         };
-        let exponent = match self.below(12) {
+        let exponent = match self.0.below(12) {
             0 => 0,
-            1 => 1 + self.below(3),
+            1 => 1 + self.0.below(3),
             2 => 0x7FF,
-            3 => 0x7FC + self.below(3),
-            4 => self.below(0x800),
-            5 => 1023 - 1021 / 2 + self.below(3),
-            6 => 1023 - 150 + self.below(30),
-            7 => 1023 + 20 + self.below(50),
-            8 => return (self.below(64) as f64 - 32.0).to_bits(),
-            9 => return ((self.below(1 << 20) as f64) / 8.0).to_bits() | sign,
-            _ => 1023 - 4 + self.below(8),
+            3 => 0x7FC + self.0.below(3),
+            4 => self.0.below(0x800),
+            5 => 1023 - 1021 / 2 + self.0.below(3),
+            6 => 1023 - 150 + self.0.below(30),
+            7 => 1023 + 20 + self.0.below(50),
+            8 => return (self.0.below(64) as f64 - 32.0).to_bits(),
+            9 => return ((self.0.below(1 << 20) as f64) / 8.0).to_bits() | sign,
+            _ => 1023 - 4 + self.0.below(8),
         };
         sign | exponent << 52 | fraction
     }
@@ -187,26 +177,26 @@ impl Random {
     /// A short one.
     fn short(&mut self) -> u32 {
         const FRACTION: u32 = (1 << 23) - 1;
-        let r = self.next() as u32;
+        let r = self.0.bits() as u32;
         let sign = r & 1 << 31;
-        let fraction = match self.below(6) {
+        let fraction = match self.0.below(6) {
             0 => 0,
             1 => FRACTION,
-            2 => 1 << self.below(23),
-            3 => FRACTION & !(1 << self.below(23)),
-            4 => r & FRACTION & !((1 << self.below(23)) - 1),
+            2 => 1 << self.0.below(23),
+            3 => FRACTION & !(1 << self.0.below(23)),
+            4 => r & FRACTION & !((1 << self.0.below(23)) - 1),
             _ => r & FRACTION,
         };
-        let exponent = match self.below(10) {
+        let exponent = match self.0.below(10) {
             0 => 0,
-            1 => 1 + self.below(3),
+            1 => 1 + self.0.below(3),
             2 => 0xFF,
-            3 => 0xFC + self.below(3),
-            4 => self.below(0x100),
-            5 => 127 - 62 + self.below(3),
-            6 => 127 + 20 + self.below(46),
-            7 => return (self.below(64) as f32 - 32.0).to_bits(),
-            _ => 127 - 4 + self.below(8),
+            3 => 0xFC + self.0.below(3),
+            4 => self.0.below(0x100),
+            5 => 127 - 62 + self.0.below(3),
+            6 => 127 + 20 + self.0.below(46),
+            7 => return (self.0.below(64) as f32 - 32.0).to_bits(),
+            _ => 127 - 4 + self.0.below(8),
         };
         sign | (exponent as u32) << 23 | fraction
     }
@@ -220,21 +210,21 @@ impl Random {
     }
 
     fn integer(&mut self) -> u64 {
-        let r = self.next();
-        match self.below(5) {
+        let r = self.0.bits();
+        match self.0.below(5) {
             0 => r,
-            1 => r >> self.below(64),
-            2 => (r as i64 >> self.below(64)) as u64,
-            3 => (1u64 << self.below(64)).wrapping_add(self.below(3)).wrapping_sub(1),
-            _ => self.below(100).wrapping_sub(50),
+            1 => r >> self.0.below(64),
+            2 => (r as i64 >> self.0.below(64)) as u64,
+            3 => (1u64 << self.0.below(64)).wrapping_add(self.0.below(3)).wrapping_sub(1),
+            _ => self.0.below(100).wrapping_sub(50),
         }
     }
 
     fn fpc(&mut self) -> u32 {
-        let flags = (self.next() as u32 & 0x1F) << 19;
-        match self.below(8) {
-            0 => (self.next() as u32 & 0x1F) << 27 | flags,
-            1 => flags | [1, 2, 3, 7][self.below(4) as usize],
+        let flags = (self.0.bits() as u32 & 0x1F) << 19;
+        match self.0.below(8) {
+            0 => (self.0.bits() as u32 & 0x1F) << 27 | flags,
+            1 => flags | [1, 2, 3, 7][self.0.below(4) as usize],
             2..5 => flags | 0x0008_0000,
             _ => flags & !0x0008_0000,
         }
@@ -311,7 +301,8 @@ fn emitted_floating_point_is_that_of_the_interpreter() {
     let cases: u64 = std::env::var("SOFTSIE_FP_CASES").map_or(3000, |v| v.parse().unwrap());
     let only = std::env::var("SOFTSIE_FP_ONLY").unwrap_or_default();
     for text in EMITTED.iter().filter(|t| t.contains(&only)) {
-        let mut random = Random(text.bytes().fold(cases, |h, b| h.wrapping_mul(31) ^ u64::from(b)));
+        let seed = text.bytes().fold(cases, |h, b| h.wrapping_mul(31) ^ u64::from(b));
+        let mut random = Operands(Random::new(seed));
         let code = assemble(text, 0x2000).unwrap_or_else(|e| panic!("{text}: {e:?}"));
         let short = match text.split_once(' ').unwrap() {
             (name, operands) if name.starts_with(['v', 'w']) => {
@@ -342,7 +333,7 @@ fn emitted_floating_point_is_that_of_the_interpreter() {
                 },
             };
             // Operands that cancel, or are integers for conversions.
-            match random.below(8) {
+            match random.0.below(8) {
                 0 => start.vr[2] = start.vr[1] ^ if short { 1 << 127 | 1 << 95 } else { 1 << 127 },
                 1 => start.vr[2] = u128::from(random.integer()) << 64 | u128::from(random.integer()),
                 2 => start.vr[3] = start.vr[2],

@@ -11,63 +11,55 @@ use std::process::{Command, Stdio};
 
 use softsie_cpu::{Lowcore, Psw};
 use softsie_isa::assemble;
+use softsie_tests::differential::Random;
 use softsie_tests::{Bare, Step};
 
 const CODE: u64 = 0x1000;
 const OPERAND: u64 = 0x2000;
 const NEW_PSW: u64 = 0xE_0000;
 
-struct Random(u64);
+/// Random operands.
+struct Operands(Random);
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
+impl Operands {
     fn wide(&mut self) -> u128 {
-        u128::from(self.next()) << 64 | u128::from(self.next())
+        u128::from(self.0.bits()) << 64 | u128::from(self.0.bits())
     }
     fn digit(&mut self) -> u128 {
-        match self.below(4) {
+        match self.0.below(4) {
             0 => 0,
             1 => 9,
-            _ => self.below(10).into(),
+            _ => self.0.below(10).into(),
         }
     }
 
     /// Digits and a sign; now and then something invalid, or any bits.
     fn packed(&mut self) -> u128 {
-        if self.below(40) == 0 {
+        if self.0.below(40) == 0 {
             return self.wide();
         }
-        let digits = match self.below(4) {
+        let digits = match self.0.below(4) {
             0 => 31,
-            1 => self.below(3),
-            _ => self.below(32),
+            1 => self.0.below(3),
+            _ => self.0.below(32),
         };
         let mut v = (0..digits).fold(0, |v, _| v << 4 | self.digit());
-        if self.below(8) == 0 {
-            v = (v / (u128::from(self.below(16)) + 1)) & u128::MAX >> 100;
+        if self.0.below(8) == 0 {
+            v = (v / (u128::from(self.0.below(16)) + 1)) & u128::MAX >> 100;
             v = (0..31).fold(0, |kept, n| kept | (v >> (4 * n) & 15).min(9) << (4 * n));
         }
-        let sign = if self.below(30) == 0 { self.below(16) } else { 10 + self.below(6) };
+        let sign = if self.0.below(30) == 0 { self.0.below(16) } else { 10 + self.0.below(6) };
         v = v << 4 | u128::from(sign);
-        if self.below(30) == 0 { v | 15 << (4 * self.below(32)) } else { v }
+        if self.0.below(30) == 0 { v | 15 << (4 * self.0.below(32)) } else { v }
     }
 
     /// Zoned digits, and the bytes of signs and blanks in some places.
     fn zoned(&mut self) -> u128 {
-        let any = self.below(8) == 0;
+        let any = self.0.below(8) == 0;
         (0..16).fold(0, |v, _| {
             v << 8
-                | match self.below(if any { 6 } else { 60 }) {
-                    0 => self.below(256).into(),
+                | match self.0.below(if any { 6 } else { 60 }) {
+                    0 => self.0.below(256).into(),
                     1 => 0x40,
                     2 => 0x4E,
                     3 => 0x60,
@@ -84,52 +76,52 @@ impl Random {
 struct Form {
     text: &'static str,
     limits: &'static [u64],
-    operands: fn(&mut Random) -> u128,
+    operands: fn(&mut Operands) -> u128,
 }
 
-const fn form(text: &'static str, limits: &'static [u64], operands: fn(&mut Random) -> u128) -> Form {
+const fn form(text: &'static str, limits: &'static [u64], operands: fn(&mut Operands) -> u128) -> Form {
     Form { text, limits, operands }
 }
 
-fn any(r: &mut Random) -> u128 {
-    r.wide() >> r.below(128)
+fn any(r: &mut Operands) -> u128 {
+    r.wide() >> r.0.below(128)
 }
 
 /// HFP numbers with characteristics about where integers are.
-fn hfp(r: &mut Random) -> u128 {
+fn hfp(r: &mut Operands) -> u128 {
     let v = r.wide();
-    if r.below(8) == 0 { v } else { v & !(0x7F << 120) | u128::from(40 + r.below(60)) << 120 }
+    if r.0.below(8) == 0 { v } else { v & !(0x7F << 120) | u128::from(40 + r.0.below(60)) << 120 }
 }
 
 const DECIMAL: &[Form] = &[
-    form("vap %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vsp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vmp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vmsp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vdp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vrp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vsdp %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vsrp %v1,%v2,{},{},{}", &[256, 256, 16], Random::packed),
-    form("vsrpr %v1,%v2,%v3,{},{}", &[256, 16], Random::packed),
-    form("vpsop %v1,%v2,{},{},{}", &[256, 256, 16], Random::packed),
-    form("vcp %v1,%v2,{}", &[16], Random::packed),
-    form("vcvb %r1,%v2,{},{}", &[16, 16], Random::packed),
-    form("vcvbg %r1,%v2,{},{}", &[16, 16], Random::packed),
-    form("vcvbq %v1,%v2,{}", &[16], Random::packed),
+    form("vap %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vsp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vmp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vmsp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vdp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vrp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vsdp %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vsrp %v1,%v2,{},{},{}", &[256, 256, 16], Operands::packed),
+    form("vsrpr %v1,%v2,%v3,{},{}", &[256, 16], Operands::packed),
+    form("vpsop %v1,%v2,{},{},{}", &[256, 256, 16], Operands::packed),
+    form("vcp %v1,%v2,{}", &[16], Operands::packed),
+    form("vcvb %r1,%v2,{},{}", &[16, 16], Operands::packed),
+    form("vcvbg %r1,%v2,{},{}", &[16, 16], Operands::packed),
+    form("vcvbq %v1,%v2,{}", &[16], Operands::packed),
     form("vcvd %v1,%r1,{},{}", &[256, 16], any),
     form("vcvdg %v1,%r1,{},{}", &[256, 16], any),
     form("vcvdq %v1,%v2,{},{}", &[256, 16], any),
-    form("vclzdp %v1,%v2,{}", &[16], Random::packed),
+    form("vclzdp %v1,%v2,{}", &[16], Operands::packed),
     form("vlip %v1,{},{}", &[65_536, 16], any),
-    form("vpkz %v1,0(%r2),{}", &[256], Random::packed),
-    form("vupkz %v1,0(%r2),{}", &[256], Random::packed),
-    form("vpkzr %v1,%v2,%v3,{},{}", &[256, 16], Random::zoned),
-    form("vupkzh %v1,%v2,{}", &[16], Random::packed),
-    form("vupkzl %v1,%v2,{}", &[16], Random::packed),
-    form("vtp %v1,{}", &[65_536], Random::packed),
-    form("vtz %v1,%v2,{}", &[65_536], Random::zoned),
-    form("vschp %v1,%v2,%v3,{},{}", &[16, 16], Random::packed),
-    form("vscshp %v1,%v2,%v3", &[], Random::packed),
+    form("vpkz %v1,0(%r2),{}", &[256], Operands::packed),
+    form("vupkz %v1,0(%r2),{}", &[256], Operands::packed),
+    form("vpkzr %v1,%v2,%v3,{},{}", &[256, 16], Operands::zoned),
+    form("vupkzh %v1,%v2,{}", &[16], Operands::packed),
+    form("vupkzl %v1,%v2,{}", &[16], Operands::packed),
+    form("vtp %v1,{}", &[65_536], Operands::packed),
+    form("vtz %v1,%v2,{}", &[65_536], Operands::zoned),
+    form("vschp %v1,%v2,%v3,{},{}", &[16, 16], Operands::packed),
+    form("vscshp %v1,%v2,%v3", &[], Operands::packed),
     form("vcsph %v1,%v2,%v3,{}", &[16], hfp),
     form("vlrl %v1,0(%r2),{}", &[256], any),
     form("vstrl %v1,0(%r2),{}", &[256], any),
@@ -138,16 +130,16 @@ const DECIMAL: &[Form] = &[
 ];
 
 /// Elements of one size, with ends of their range among them.
-fn integers(r: &mut Random) -> u128 {
-    let width = 8u32 << r.below(5);
+fn integers(r: &mut Operands) -> u128 {
+    let width = 8u32 << r.0.below(5);
     (0..128 / width).fold(0, |v, _| {
-        let element = match r.below(8) {
+        let element = match r.0.below(8) {
             0 => 0,
             1 => u128::MAX,
             2 => 1 << (width - 1),
             3 => (1 << (width - 1)) - 1,
-            4 => r.below(3).into(),
-            _ => r.wide() >> r.below(128),
+            4 => r.0.below(3).into(),
+            _ => r.wide() >> r.0.below(128),
         };
         v << (width - 1) << 1 | element & u128::MAX >> (128 - width)
     })
@@ -218,28 +210,28 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A line for the model.
-fn case(bare: &mut Bare, r: &mut Random, form: &Form, text: &mut String) {
+fn case(bare: &mut Bare, r: &mut Operands, form: &Form, text: &mut String) {
     let mut asm = form.text.to_owned();
     let mut immediates = Vec::new();
     for limit in form.limits {
-        let mut value = r.below(*limit);
+        let mut value = r.0.below(*limit);
         // Reserved bits and no digits at all are specification exceptions: not in every case.
-        if *limit == 256 && immediates.is_empty() && r.below(8) != 0 {
+        if *limit == 256 && immediates.is_empty() && r.0.below(8) != 0 {
             value &= if value & 31 == 0 { 0x91 } else { 0x9F };
         }
-        if asm.starts_with("vtz") && r.below(3) != 0 {
-            value &= !0x1F00 | r.below(32) << 8;
+        if asm.starts_with("vtz") && r.0.below(3) != 0 {
+            value &= !0x1F00 | r.0.below(32) << 8;
         }
         immediates.push(value.to_string());
         asm = asm.replacen("{}", &value.to_string(), 1);
     }
     let [v1, v2, mut v3] = [(); 3].map(|()| (form.operands)(r));
-    if r.below(2) == 0 && ["vs", "vc"].iter().any(|name| asm.starts_with(name)) {
+    if r.0.below(2) == 0 && ["vs", "vc"].iter().any(|name| asm.starts_with(name)) {
         // A control byte.
-        v3 = v3 & !(0xFF << 64) | u128::from(r.below(64) as u8 ^ if r.below(2) == 0 { 0xE0 } else { 0 }) << 64;
+        v3 = v3 & !(0xFF << 64) | u128::from(r.0.below(64) as u8 ^ if r.0.below(2) == 0 { 0xE0 } else { 0 }) << 64;
     }
-    let (general, cc, mask) = (r.next() >> r.below(64), r.below(4) as u8, r.below(16) as u8);
-    let general = if r.below(4) == 0 { r.below(20) } else { general };
+    let (general, cc, mask) = (r.0.bits() >> r.0.below(64), r.0.below(4) as u8, r.0.below(16) as u8);
+    let general = if r.0.below(4) == 0 { r.0.below(20) } else { general };
     let storage = [r.zoned(), r.zoned()].map(u128::to_be_bytes).concat();
 
     let instruction = assemble(&asm, CODE).unwrap();
@@ -292,7 +284,7 @@ fn compare(model: &str, forms: &'static [Form]) {
             bare.cpu.cr[0] = 0x6_00E0;
             let psw = [0x0000_0001_8000_0000u64.to_be_bytes(), NEW_PSW.to_be_bytes()].concat();
             bare.cpu.write_absolute(Lowcore::PROGRAM_NEW_PSW, &psw).unwrap();
-            let mut r = Random(31);
+            let mut r = Operands(Random::new(31));
             for form in forms {
                 let mut text = String::new();
                 for n in 0..cases {
