@@ -661,6 +661,11 @@ impl Cpu {
     /// Addressing exception.
     pub fn absolute_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
         let absolute = self.reach(absolute, access).map_err(Exit::Program)?;
+        self.machine_host(absolute, access)
+    }
+
+    /// Like [`Cpu::absolute_host`], of the machine's absolute storage: a guest's CPU does for its host what is to be done there.
+    pub(crate) fn machine_host(&mut self, absolute: u64, access: Access) -> Result<NonNull<u8>, Exit> {
         let Some(page) = self.slots.page(absolute) else { return Err(Exit::Program(self.addressing(absolute))) };
         let host = page.host;
         if access == Access::Store {

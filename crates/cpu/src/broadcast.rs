@@ -103,6 +103,8 @@ pub(crate) struct Mailbox {
     served: AtomicU64,
     /// A guest of this machine runs: see [`Cpu::watch_requests`].
     pub(crate) watched: AtomicBool,
+    /// Absolute address of the state description that is being interpreted, or zero.
+    pub(crate) guest: AtomicU64,
     /// The timer service knows of it.
     pub(crate) reminded: AtomicBool,
 }
@@ -128,7 +130,7 @@ impl Mailbox {
 /// The CPUs of one machine.
 #[derive(Debug, Default)]
 pub struct Cluster {
-    mailboxes: RwLock<Vec<Arc<Mailbox>>>,
+    pub(crate) mailboxes: RwLock<Vec<Arc<Mailbox>>>,
     /// The last unique value of the TOD clock, by its last bits; each in a cache line of its own.
     last_tod: [LastTod; TOD_CLASSES],
     /// Held by a CPU that has all others stand still.

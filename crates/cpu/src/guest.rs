@@ -4,13 +4,13 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use softsie_mem::PAGE_SIZE;
 
 use crate::access::{Access, AddressSpace};
-use crate::broadcast::{Message, Request};
+use crate::broadcast::{Attention, Message, Request};
 use crate::control::asce;
 use crate::dat::{Dat, Protection, read_entry};
 use crate::exit::{Exit, ProgramCode};
@@ -25,14 +25,22 @@ pub mod intervention {
     pub const IO: u32 = 0x0200_0000;
     /// When its PSW permits external interruptions.
     pub const EXTERNAL: u32 = 0x0100_0000;
+    /// When an external call can be accepted.
+    pub const EXTERNAL_CALL: u32 = 0x0800_0000;
 }
+
+/// What CPUs share in storage, by atomic accesses alone.
+///
+/// # Safety
+/// Any bit pattern is a value, all of it is atomics, and it is at most 8 bytes long.
+pub unsafe trait SharedWord {}
 
 const ADAPTER_SUPPRESSION: u16 = 72;
 /// After this many messages a CPU that has not looked forgets everything instead of each thing.
 const LOG: usize = 256;
 
 /// Which part of the host's primary address space is the guest's absolute storage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct GuestStorage {
     /// What is added to absolute addresses.
     pub origin: u64,
@@ -42,6 +50,28 @@ pub struct GuestStorage {
     pub state_description: u64,
     /// The host's real address of the facility list for STFLE, if there is one.
     pub facility_list: Option<u64>,
+    /// Absolute address of the doubleword by which invalidations of the guest's table entries exclude the host's own.
+    pub interlock: Option<u64>,
+}
+
+/// The lock, the number of those of the host who have it, and the number of guests' CPUs that do.
+const LOCKED: u64 = 1 << 63;
+const HOST_COUNT: u64 = 0x7FFF_FFFF_0000_0000;
+const GUEST_COUNT: u64 = 0xFFFF_FFFF;
+
+/// The interlock of invalidations in a system control area.
+#[repr(transparent)]
+struct Interlock(AtomicU64);
+
+// SAFETY: an atomic.
+unsafe impl SharedWord for Interlock {}
+
+impl Interlock {
+    /// Changes the value unless `f` does not want to; whether it did.
+    fn update(&self, f: impl Fn(u64) -> Option<u64>) -> Option<bool> {
+        let change = |value| f(u64::from_be(value)).map(u64::to_be);
+        Some(self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok())
+    }
 }
 
 /// An exception of the host that an access of the guest has met.
@@ -126,7 +156,7 @@ impl Cpu {
         cpu.host = Some(Box::new(Host {
             dat: Dat::default(),
             primary: 0,
-            storage: GuestStorage { origin: 0, last: 0, state_description: 0, facility_list: None },
+            storage: GuestStorage::default(),
             deadline: None,
             due: false,
             fault: Cell::new(None),
@@ -250,6 +280,28 @@ impl Cpu {
         there
     }
 
+    /// The absolute address that a real address of the host stands for.
+    pub fn host_prefixed(&self, real: u64) -> u64 {
+        self.host.as_ref().map_or(real, |host| host.dat.prefixed(real))
+    }
+
+    /// What is at an absolute address of the machine's storage, on its boundary; `None` when there is no storage.
+    pub fn machine_cell<T: SharedWord>(&mut self, absolute: u64, access: Access) -> Option<&T> {
+        let at = self.machine_host(absolute, access).ok()?.cast::<T>();
+        // SAFETY: on its boundary, hence within the page, which stays as long as the CPU does not serve requests: the
+        // reference keeps it from that.
+        (size_of::<T>() <= 8 && at.is_aligned()).then(|| unsafe { at.as_ref() })
+    }
+
+    /// Has the CPU that interprets this state description look at it.
+    pub fn look_at_guest(&self, state_description: u64) {
+        for mailbox in self.cluster.mailboxes.read().iter() {
+            if mailbox.guest.load(Ordering::SeqCst) == state_description {
+                mailbox.attention.raise(Attention::LOOK);
+            }
+        }
+    }
+
     /// The facility list that the host has made for this guest's CPU, as many bytes as `list` has; `None` when there is none.
     ///
     /// # Errors
@@ -306,6 +358,35 @@ impl Cpu {
         Some(host.last_tod)
     }
 
+    /// Takes the interlock that an invalidation by this guest's CPU needs; false when its host has it. Guests have it together.
+    fn take_interlock(&mut self, at: u64) -> Option<bool> {
+        let cell = self.machine_cell::<Interlock>(at, Access::Store)?;
+        cell.update(|count| (count & HOST_COUNT == 0).then(|| (count + 1) & GUEST_COUNT | LOCKED))
+    }
+
+    fn release_interlock(&mut self, at: u64) -> Option<bool> {
+        let cell = self.machine_cell::<Interlock>(at, Access::Store)?;
+        cell.update(|count| {
+            let guests = count.wrapping_sub(1) & GUEST_COUNT;
+            let locked = if guests == 0 { 0 } else { count & LOCKED };
+            Some(count & HOST_COUNT | locked | guests)
+        })
+    }
+
+    /// Does `f`, which invalidates table entries of this machine, while nobody of its host walks them.
+    ///
+    /// # Errors
+    /// Those of `f`; [`Exit::Intercept`] when somebody does.
+    pub fn interlocked(&mut self, f: impl FnOnce(&mut Cpu) -> Result<(), Exit>) -> Result<(), Exit> {
+        let Some(at) = self.host.as_ref().and_then(|host| host.storage.interlock) else { return f(self) };
+        if self.take_interlock(at) == Some(false) {
+            return Err(Exit::Intercept);
+        }
+        let result = f(self);
+        self.release_interlock(at);
+        result
+    }
+
     /// What this CPU has served or done that other CPUs of its thread must serve.
     pub fn take_log(&mut self) -> Messages {
         Messages { list: std::mem::take(&mut self.log.messages), all: std::mem::take(&mut self.log.overflown) }
@@ -337,8 +418,10 @@ impl Cpu {
     }
 
     /// Has [`Attention::LOOK`] raised now and then as long as a guest's CPU runs: another CPU's requests are stores into the
-    /// state description, which raise no attention.
-    pub fn watch_requests(&self, on: bool) {
+    /// state description, which raise no attention, unless SIGNAL PROCESSOR is interpreted ([`Cpu::look_at_guest`]).
+    pub fn watch_requests(&self, state_description: Option<u64>) {
+        let on = state_description.is_some();
+        self.mailbox.guest.store(state_description.unwrap_or(0), Ordering::SeqCst);
         self.mailbox.watched.store(on, Ordering::SeqCst);
         if on {
             self.timers.watch(&self.mailbox);

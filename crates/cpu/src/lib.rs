@@ -42,7 +42,7 @@ pub use code::{CodeCache, CodePage, CodeStamp, Decoded, Dispatch, HEAT_NEVER, Ha
 pub use control::{Cr0, Cr9, asce};
 pub use dat::{Protection, Translation, TranslationFault};
 pub use exit::{Exit, ProgramCode};
-pub use guest::{GuestStorage, Messages, intervention};
+pub use guest::{GuestStorage, Messages, SharedWord, intervention};
 pub use interruption::ProgramData;
 pub use linkage_stack::{StackedState, StateKind};
 pub use lowcore::Lowcore;

@@ -53,6 +53,8 @@ pub struct Interceptions {
     pub programs: u128,
     /// Instructions that are intercepted.
     pub instructions: InterceptedInstructions,
+    /// External calls come by way of the state description of a guest's CPU.
+    pub external_calls: bool,
     /// Supervisor calls that are intercepted: see [`Interceptions::intercepts_call`].
     pub supervisor_calls: u32,
 }

@@ -4,7 +4,9 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
-use softsie_cpu::{Abort, Attention, Cpu, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention};
+use softsie_cpu::{
+    Abort, Attention, Cpu, Cr0, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention,
+};
 use softsie_isa::{Op, Operands, ROWS};
 
 use crate::semantics;
@@ -46,6 +48,8 @@ pub enum Leave {
     MissingStorage(u64),
     /// The state description of this guest's CPU has a stop request.
     Stop,
+    /// An external call is pending for this guest's CPU, and enabled.
+    ExternalCall,
     /// A program interruption that the host wants to see: the PSW is what would be the old one, and the parameters are in
     /// [`Cpu::program`].
     Program {
@@ -204,7 +208,9 @@ fn look_at_requests(cpu: &mut Cpu, requests: u32) -> Option<Leave> {
     when.set(PswMask::EXTERNAL, requests & intervention::EXTERNAL != 0);
     when.set(PswMask::IO, requests & intervention::IO != 0);
     cpu.interceptions.when_enabled = when.bits();
-    None
+    let called = requests & intervention::EXTERNAL_CALL != 0 && cpu.interceptions.external_calls;
+    let enabled = cpu.psw.has(PswMask::EXTERNAL) && !when.contains(PswMask::EXTERNAL);
+    (called && enabled && cpu.cr0().contains(Cr0::EXTERNAL_CALL)).then_some(Leave::ExternalCall)
 }
 
 /// Takes the program interruption `code` after an instruction of `ilc` bytes; the PSW address is already right.

@@ -69,8 +69,9 @@ const MSA_EXTENSION_3: u16 = 76;
 const SIE: u16 = 1;
 
 /// CPU features of the interface that the host offers its guests: enhanced suppression on protection; interpretive execution,
-/// system control areas anywhere, guest PER enhancement, storage-limit suppression, conditional external interruptions.
-const MACHINE_FEATURES: [u16; 6] = [0, SIE, 2, 4, 5, 7];
+/// system control areas anywhere, the interlock of invalidations, guest PER enhancement, storage-limit suppression, conditional
+/// external interruptions, interpreted SIGNAL PROCESSOR.
+const MACHINE_FEATURES: [u16; 8] = [0, SIE, 2, 3, 4, 5, 7, 12];
 
 /// The model of a VM.
 #[derive(Debug, Clone)]

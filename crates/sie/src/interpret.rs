@@ -10,6 +10,7 @@ use crate::run::{Leave, Sie, intercept};
 use crate::state_description::{
     CpuFlags, Ecb, Ecb2, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
 };
+use crate::system_control::SystemControlArea;
 
 /// Guests' CPUs that a CPU remembers with their translations.
 const GUESTS: usize = 8;
@@ -49,6 +50,8 @@ pub(crate) enum Validity {
     Modes = 0x0001,
     /// Interpreted SIE is not installed.
     InterpretedSie = 0x0007,
+    /// The system control area is in the host's prefix area.
+    SystemControlAreaInPrefix = 0x0011,
     /// The system control area is not in storage.
     SystemControlArea = 0x0034,
     /// The prefix area is not accessible.
@@ -69,7 +72,7 @@ pub(crate) fn invalid(sd: &StateDescription, reason: Validity) -> Leave {
 }
 
 /// The state description at an absolute address that is a multiple of its length.
-fn state_description(slots: &SlotMap, absolute: u64) -> Option<&StateDescription> {
+pub(crate) fn state_description(slots: &SlotMap, absolute: u64) -> Option<&StateDescription> {
     let page = slots.page(absolute)?;
     // SAFETY: the offset is within the page.
     let at = unsafe { page.host.as_ptr().add((absolute % PAGE_SIZE) as usize) };
@@ -98,20 +101,6 @@ fn check(sd: &StateDescription) -> Result<(), Validity> {
     }
     Ok(())
 }
-
-/// Origin of the system control area, when anything that is interpreted needs it.
-fn system_control_area(sd: &StateDescription) -> Option<u64> {
-    let needed = ExecutionControls::SIGPI | ExecutionControls::SII;
-    if !sd.execution_controls().intersects(needed) {
-        return None;
-    }
-    let extended = Ecb2::from_bits_retain(sd.ecb2.get()).contains(Ecb2::ESCA);
-    let low = u64::from(sd.scaol.get()) & if extended { !0x3F } else { !0xF };
-    Some(u64::from(sd.scaoh.get()) << 32 | low)
-}
-
-/// Length of a basic system control area.
-const SYSTEM_CONTROL_AREA: u64 = 2112;
 
 /// Instructions that are intercepted because a control says so or no control permits them.
 pub(crate) fn intercepted_instructions(sd: &StateDescription) -> InterceptedInstructions {
@@ -256,13 +245,13 @@ impl Sie {
                 GuestEnd::Interception
             }
             Ok(()) => {
-                cpu.watch_requests(true);
+                cpu.watch_requests(Some(absolute));
                 let end = guest.run_guest(sd, || {
                     // The slots may be others by now; what was a state description is not to be touched then.
                     let now = cpu.storage.map();
                     state_description(&now, absolute).is_some_and(|other| std::ptr::eq(other, sd))
                 });
-                cpu.watch_requests(false);
+                cpu.watch_requests(None);
                 cpu.gr[..14].copy_from_slice(&guest.cpu.gr[..14]);
                 (cpu.ar, cpu.vr, cpu.fpc) = (guest.cpu.ar, guest.cpu.vr, guest.cpu.fpc);
                 end
@@ -302,6 +291,8 @@ impl Sie {
                     engine: self.engine.as_ref().map(Engine::beside),
                     guests: Vec::new(),
                     clock: (0, 0),
+                    area: None,
+                    partial: false,
                     paged: false,
                 };
                 self.guests.insert(0, Guest { state_description, sie: Box::new(sie) });
@@ -317,11 +308,14 @@ impl Sie {
             (sd.mso.get() & !(MIB - 1), sd.msl.get() | (MIB - 1))
         };
         let list = sd.fac.get() & FACILITY_LIST;
+        self.area = SystemControlArea::of(sd, host)?;
+        let interlocked = sd.execution_controls().contains(ExecutionControls::SII);
         let storage = GuestStorage {
             origin,
             last,
             state_description: absolute,
             facility_list: (list != 0).then_some(u64::from(list)),
+            interlock: self.area.filter(|_| interlocked).map(SystemControlArea::interlock),
         };
         self.cpu.attach(host, storage);
         if sd.ihcpu.get() != host.address {
@@ -337,18 +331,6 @@ impl Sie {
         let both = Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::TE);
         if !self.cpu.has_prefix_area(both) {
             return Err(Validity::Prefix);
-        }
-        if let Some(area) = system_control_area(sd) {
-            let extended = Ecb2::from_bits_retain(sd.ecb2.get()).contains(Ecb2::ESCA);
-            if area < 2 * PAGE_SIZE {
-                return Err(Validity::SystemControlAreaLow);
-            }
-            if !extended && area % PAGE_SIZE + SYSTEM_CONTROL_AREA > PAGE_SIZE {
-                return Err(Validity::SystemControlAreaCrosses);
-            }
-            if host.storage.map().page(area).is_none() {
-                return Err(Validity::SystemControlArea);
-            }
         }
         self.clock = (host.epoch, host.epoch_index);
         self.cpu.user_epoch = 0;
@@ -372,6 +354,7 @@ impl Sie {
                 sd.set_partial_move(entries);
                 icpt::PARTEXEC
             }
+            None if std::mem::take(&mut self.partial) => icpt::PARTEXEC,
             None => icpt::INST,
         }
     }

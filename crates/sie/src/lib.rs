@@ -5,6 +5,7 @@
 mod interpret;
 mod run;
 mod state_description;
+mod system_control;
 
 pub use softsie_exec::{Filter as TraceFilter, Tracer};
 pub use softsie_jit::{

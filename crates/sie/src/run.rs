@@ -7,7 +7,7 @@ use softsie_cpu::{
     AddressSpace, Attention, AttentionHandle, Cluster, Cpu, Exit, Interceptions, Model, ProgramCode, Psw, PswMask,
     TimerService,
 };
-use softsie_exec::{DISPATCH, NoObserver, Observer, Tracer, run};
+use softsie_exec::{DISPATCH, Leave as Why, NoObserver, Observer, Tracer, run};
 use softsie_jit::{Engine, Translator};
 use softsie_mem::Storage;
 
@@ -16,6 +16,7 @@ use crate::interpret::{
     specification, store_program, store_timer,
 };
 use crate::state_description::{CpuFlags, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus};
+use crate::system_control::{Assisted, SystemControlArea};
 
 /// Why [`Sie::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,10 @@ pub struct Sie {
     pub(crate) guests: Vec<Guest>,
     /// The difference of the clock that the state description's is added to.
     pub(crate) clock: (u64, u8),
+    /// The system control area of this guest's CPU.
+    pub(crate) area: Option<SystemControlArea>,
+    /// The instruction that is intercepted has been executed in part.
+    pub(crate) partial: bool,
     /// Missing storage is the host's to provide.
     pub(crate) paged: bool,
 }
@@ -93,7 +98,16 @@ impl Sie {
         translator: Option<Arc<Translator>>,
     ) -> Sie {
         let cpu = Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH);
-        Sie { cpu, tracer: None, engine: translator.map(Engine::of), guests: Vec::new(), clock: (0, 0), paged: false }
+        Sie {
+            cpu,
+            tracer: None,
+            engine: translator.map(Engine::of),
+            guests: Vec::new(),
+            clock: (0, 0),
+            area: None,
+            partial: false,
+            paged: false,
+        }
     }
 
     /// Has storage that is missing end a run instead of being an addressing exception of the guest.
@@ -138,17 +152,13 @@ impl Sie {
         self.run_by(sd, |cpu, _| run(cpu, observer))
     }
 
-    fn run_by(
-        &mut self,
-        sd: &StateDescription,
-        run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
-    ) -> Leave {
+    fn run_by(&mut self, sd: &StateDescription, run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> Why) -> Leave {
         if sd.has_cpu_flags(CpuFlags::STOP_INT) {
             return intercept(sd, icpt::STOP);
         }
         self.cpu.start_running();
         self.begin(sd);
-        let why = self.execute(false, run);
+        let why = self.execute(None, run);
         self.cpu.end_measurement();
         self.store(sd);
         self.cpu.stop_running();
@@ -165,8 +175,8 @@ impl Sie {
         self.cpu.interceptions.instructions = intercepted_instructions(sd);
         self.cpu.interceptions.programs = intercepted_programs(sd);
         self.cpu.interceptions.supervisor_calls = sd.svcc.get();
-        let delivers = sd.execution_controls().contains(ExecutionControls::CEI);
-        let why = self.execute(delivers, |cpu, engine| match engine {
+        self.cpu.interceptions.external_calls = sd.execution_controls().contains(ExecutionControls::SIGPI);
+        let why = self.execute(Some(sd), |cpu, engine| match engine {
             Some(engine) => engine.run(cpu),
             None => run(cpu, &mut NoObserver),
         });
@@ -177,7 +187,7 @@ impl Sie {
         self.store(sd);
         sd.gg14.set(self.cpu.gr[14]);
         sd.gg15.set(self.cpu.gr[15]);
-        if why == softsie_exec::Leave::HostFault {
+        if why == Why::HostFault {
             return GuestEnd::HostFault;
         }
         match self.conclude(sd, why) {
@@ -214,46 +224,62 @@ impl Sie {
         self.cpu.arm_timer();
     }
 
-    /// Executes until there is something that the CPU does not do by itself. A guest's CPU may deliver its timers'
-    /// interruptions when `delivers` says so.
+    /// Executes until there is something that the CPU does not do by itself. The CPU of a guest of this machine does what the
+    /// controls in `guest` permit.
     fn execute(
         &mut self,
-        delivers: bool,
-        mut run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> softsie_exec::Leave,
-    ) -> softsie_exec::Leave {
+        guest: Option<&StateDescription>,
+        mut run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> Why,
+    ) -> Why {
+        let delivers = |sd: &StateDescription| sd.execution_controls().contains(ExecutionControls::CEI);
         loop {
-            match run(&mut self.cpu, self.engine.as_mut()) {
-                softsie_exec::Leave::Instruction { text, execute_length } if self.interprets(text) => {
-                    if let Some(leave) = self.interpret(text, execute_length) {
-                        return leave;
-                    }
+            let why = run(&mut self.cpu, self.engine.as_mut());
+            let leave = match (why, guest) {
+                (Why::Instruction { text, execute_length }, None) if self.interprets(text) => {
+                    self.interpret(text, execute_length)
                 }
-                softsie_exec::Leave::Timer
-                    if delivers
+                (Why::Instruction { text, execute_length }, Some(sd)) => match self.assist(sd, text) {
+                    Assisted::No => Some(why),
+                    Assisted::Partial => {
+                        self.partial = true;
+                        Some(why)
+                    }
+                    done => self.end_assisted(done, if execute_length == 0 { 4 } else { execute_length }),
+                },
+                (Why::Timer, Some(sd))
+                    if delivers(sd)
                         && self.cpu.interceptions.when_enabled & PswMask::EXTERNAL.bits() == 0
-                        && interrupt_by_timer(&mut self.cpu) => {}
-                other => return other,
+                        && interrupt_by_timer(&mut self.cpu) =>
+                {
+                    None
+                }
+                (Why::ExternalCall, Some(sd)) => self.external_call(sd, delivers(sd)),
+                _ => Some(why),
+            };
+            if let Some(leave) = leave {
+                return leave;
             }
         }
     }
 
     /// Stores the interception that `why` stands for.
-    fn conclude(&mut self, sd: &StateDescription, why: softsie_exec::Leave) -> Leave {
+    fn conclude(&mut self, sd: &StateDescription, why: Why) -> Leave {
         match why {
-            softsie_exec::Leave::Attention => {
+            Why::Attention => {
                 if !self.cpu.is_guest() {
                     self.cpu.attention().take(Attention::HOST | Attention::INTERVENTION);
                 }
                 Leave::HostRequest
             }
-            softsie_exec::Leave::Timer if self.cpu.is_guest() => {
+            Why::Timer if self.cpu.is_guest() => {
                 store_timer(sd, &self.cpu);
                 intercept(sd, icpt::EXTINT)
             }
-            softsie_exec::Leave::Timer | softsie_exec::Leave::HostFault => Leave::HostRequest,
-            softsie_exec::Leave::Stop => intercept(sd, icpt::STOP),
-            softsie_exec::Leave::Wait => intercept(sd, icpt::WAIT),
-            softsie_exec::Leave::Enabled => {
+            Why::Timer | Why::HostFault => Leave::HostRequest,
+            Why::ExternalCall => intercept(sd, icpt::EXTINT),
+            Why::Stop => intercept(sd, icpt::STOP),
+            Why::Wait => intercept(sd, icpt::WAIT),
+            Why::Enabled => {
                 let when = PswMask::from_bits_retain(self.cpu.interceptions.when_enabled);
                 let enabled = |mask| self.cpu.psw.has(mask) && when.contains(mask);
                 let code = if enabled(PswMask::MACHINE_CHECK) {
@@ -265,26 +291,26 @@ impl Sie {
                 };
                 intercept(sd, code)
             }
-            softsie_exec::Leave::Instruction { text, execute_length } => {
+            Why::Instruction { text, execute_length } => {
                 self.store_text(sd, text, execute_length);
                 let code = self.instruction_code(sd, text, execute_length);
                 intercept(sd, code)
             }
-            softsie_exec::Leave::OperationException { text, execute_length } => {
+            Why::OperationException { text, execute_length } => {
                 self.store_text(sd, text, execute_length);
                 intercept(sd, icpt::OPEREXC)
             }
-            softsie_exec::Leave::Program { code, length } => {
+            Why::Program { code, length } => {
                 store_program(sd, &mut self.cpu, code, length);
                 intercept(sd, icpt::PROGI)
             }
-            softsie_exec::Leave::ProgramLoop => {
+            Why::ProgramLoop => {
                 sd.iprcc.set(ProgramCode::SPECIFICATION.0);
                 sd.pgmilc.set(0);
                 intercept(sd, icpt::PROGI)
             }
-            softsie_exec::Leave::MissingStorage(absolute) => Leave::MissingStorage(absolute),
-            softsie_exec::Leave::NoLowcore => invalid(sd, Validity::Prefix),
+            Why::MissingStorage(absolute) => Leave::MissingStorage(absolute),
+            Why::NoLowcore => invalid(sd, Validity::Prefix),
         }
     }
 

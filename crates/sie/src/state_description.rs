@@ -25,6 +25,12 @@ macro_rules! big_endian_cell {
                 self.0.store(value.to_be(), Ordering::Relaxed);
             }
 
+            /// Replaces `before` by `value` in one interlocked update; false when the value was another one.
+            #[inline]
+            pub fn replace(&self, before: $int, value: $int) -> bool {
+                self.0.compare_exchange(before.to_be(), value.to_be(), Ordering::SeqCst, Ordering::Relaxed).is_ok()
+            }
+
             /// Reads what another CPU published with an interlocked update.
             #[inline]
             pub fn load_acquire(&self) -> $int {
@@ -43,6 +49,9 @@ macro_rules! big_endian_cell {
                 <$int>::from_be(self.0.fetch_and(bits.to_be(), Ordering::SeqCst))
             }
         }
+
+        // SAFETY: an atomic.
+        unsafe impl softsie_cpu::SharedWord for $name {}
 
         impl core::fmt::Debug for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -58,13 +58,26 @@ fn update_entry(cpu: &mut Cpu, address: u64, change: impl FnOnce(&AtomicU64)) ->
     Ok(())
 }
 
+/// What changes table entries: a guest's CPU does it while its host does not walk the guest's tables.
+fn interlocked(
+    cpu: &mut Cpu,
+    o: &Operands,
+    f: impl FnOnce(&mut Cpu, &Operands) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    cpu.require_supervisor()?;
+    cpu.check_interception(Intercepted::INVALIDATE)?;
+    cpu.interlocked(|cpu| f(cpu, o))
+}
+
 fn page_table_entry(table: u64, address: u64) -> u64 {
     (table & !0x7FF).wrapping_add((address >> 12 & 0xFF) * 8)
 }
 
 fn invalidate_page_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_supervisor()?;
-    cpu.check_interception(Intercepted::INVALIDATE)?;
+    interlocked(cpu, o, invalidate_page)
+}
+
+fn invalidate_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (table, mut address): (u64, u64) = (cpu.gr(o.r1()), cpu.gr(o.r2()));
     let local = o.m4() & 1 != 0;
     let range = o.r3() != 0 && cpu.model.facilities.has(IPTE_RANGE);
@@ -88,8 +101,10 @@ fn invalidate_page_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> 
 }
 
 fn invalidate_dat_table_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_supervisor()?;
-    cpu.check_interception(Intercepted::INVALIDATE)?;
+    interlocked(cpu, o, invalidate_table)
+}
+
+fn invalidate_table(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (designation, address): (u64, u64) = (cpu.gr(o.r1()), cpu.gr(o.r2()));
     let local = o.m4() & 1 != 0;
     if address & 0x800 == 0 {
@@ -122,8 +137,10 @@ fn purge_by_asce(cpu: &mut Cpu, r: u8) -> Request {
 }
 
 fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_supervisor()?;
-    cpu.check_interception(Intercepted::INVALIDATE)?;
+    interlocked(cpu, o, swap_and_purge::<T>)
+}
+
+fn swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     if o.r1() & 1 != 0 {
         return Err(Exit::SPECIFICATION);
     }
@@ -147,8 +164,10 @@ fn compare_and_swap_and_purge<T: Scalar>(cpu: &mut Cpu, o: &Operands) -> Result<
 }
 
 fn compare_and_replace(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    cpu.require_supervisor()?;
-    cpu.check_interception(Intercepted::INVALIDATE)?;
+    interlocked(cpu, o, replace_entry)
+}
+
+fn replace_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (designation, address): (u64, u64) = (cpu.gr(o.r2() & 14), cpu.gr(o.r2() | 1));
     // Bit 59 says that it is not a page table.
     let entry = match designation >> 2 & 7 {

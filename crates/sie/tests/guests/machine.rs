@@ -99,8 +99,14 @@ impl Machine {
 
     /// The guest's state description.
     pub fn guest(&self) -> &StateDescription {
+        self.state_description(STATE)
+    }
+
+    /// A state description in the host's storage.
+    pub fn state_description(&self, at: u64) -> &StateDescription {
+        assert!(at.is_multiple_of(512) && at as usize + 512 <= SIZE);
         // SAFETY: 512 bytes on their boundary, which live as long as the machine; every bit pattern is good.
-        unsafe { self.memory.add(STATE as usize).cast::<StateDescription>().as_ref() }
+        unsafe { self.memory.add(at as usize).cast::<StateDescription>().as_ref() }
     }
 
     /// Stores into the host's storage.

@@ -5,6 +5,7 @@
 
 mod hostile;
 mod machine;
+mod signal;
 
 use std::time::Duration;
 

@@ -30,9 +30,10 @@ pub(crate) struct Configuration {
     pub(crate) diagnose_318: bool,
 }
 
-/// Where a feature of the CPU model is announced: (feature, byte, mask); bytes of CPU entries separately.
+/// Where a feature of the CPU model is announced: (feature, byte, mask); bytes of CPU entries separately. System control areas
+/// may be anywhere and of the extended format.
 const SYSTEM_FEATURES: [(u32, usize, u8); 7] =
-    [(0, 85, 0x02), (2, 116, 0x80), (5, 85, 0x80), (8, 117, 0x20), (10, 116, 0x40), (11, 117, 0x40), (13, 98, 0x01)];
+    [(0, 85, 0x02), (2, 116, 0x88), (5, 85, 0x80), (8, 117, 0x20), (10, 116, 0x40), (11, 117, 0x40), (13, 98, 0x01)];
 const CPU_FEATURES: [(u32, usize, u8); 7] =
     [(1, 2, 0x08), (3, 3, 0x10), (4, 3, 0x20), (6, 7, 0x20), (7, 7, 0x10), (9, 2, 0x04), (12, 3, 0x08)];
 
