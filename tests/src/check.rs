@@ -1,7 +1,7 @@
 //! Running a case: state before, one instruction, every register and byte of storage compared afterwards.
 //! Source: `cases/README.md`.
 
-use softsie_cpu::{Abort, AddressSpaceControl, Cpu, Lowcore, ProgramCode, Psw, PswMask};
+use softsie_cpu::{Abort, AddressSpaceControl, Cpu, GuardedStorage, Lowcore, ProgramCode, Psw, PswMask};
 use softsie_mem::StorageKey;
 
 use crate::bare::{Bare, Step};
@@ -74,6 +74,9 @@ fn apply(cpu: &mut Cpu, name: &str, value: &str) -> Result<bool, String> {
             "ckc" => cpu.clock_comparator = v64,
             "todpr" => cpu.todpr = v64 as u32,
             "pp" => cpu.program_parameter = v64,
+            "gsd" => cpu.guarded_storage.designation = v64,
+            "gssm" => cpu.guarded_storage.section_mask = v64,
+            "gsepla" => cpu.guarded_storage.parameter_list = v64,
             "bea" => cpu.breaking_event_address = v64,
             "pswmask" => cpu.psw.mask = v64,
             "as" => cpu.psw.set_address_space(match v {
@@ -128,6 +131,7 @@ struct Picture {
     prefix: u64,
     /// Clock comparator, TOD programmable register, program parameter, breaking-event address.
     special: [u64; 4],
+    guarded_storage: GuardedStorage,
     psw: Psw,
     storage: Vec<u8>,
 }
@@ -136,7 +140,18 @@ fn picture(bare: &mut Bare) -> Picture {
     let storage = bare.storage();
     let c = &bare.cpu;
     let psw = c.current_psw();
-    Picture { gr: c.gr, ar: c.ar, cr: c.cr, vr: c.vr, fpc: c.fpc, prefix: c.prefix, special: special(c), psw, storage }
+    Picture {
+        gr: c.gr,
+        ar: c.ar,
+        cr: c.cr,
+        vr: c.vr,
+        fpc: c.fpc,
+        prefix: c.prefix,
+        special: special(c),
+        guarded_storage: c.guarded_storage,
+        psw,
+        storage,
+    }
 }
 
 fn special(c: &Cpu) -> [u64; 4] {
@@ -215,6 +230,7 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
         c.cc = expected.psw.cc();
         [c.clock_comparator, _, c.program_parameter, c.breaking_event_address] = expected.special;
         c.todpr = expected.special[1] as u32;
+        c.guarded_storage = expected.guarded_storage;
         c.write_absolute(0, &expected.storage).map_err(|_| "storage")?;
         for (name, value) in &case.after {
             let value_of = || number(value).map(|v| v as u64);
@@ -241,6 +257,7 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
             fpc: c.fpc,
             prefix: c.prefix,
             special: special(c),
+            guarded_storage: c.guarded_storage,
             psw: c.current_psw(),
             storage,
         };
@@ -332,6 +349,9 @@ fn compare(expected: &Picture, actual: &Picture, names_bea: bool) -> Result<(), 
         if actual.special[n] != expected.special[n] && (n != 3 || names_bea) {
             wrong.push(format!("{name}={:x}, expected {:x}", actual.special[n], expected.special[n]));
         }
+    }
+    if actual.guarded_storage != expected.guarded_storage {
+        wrong.push(format!("{:x?}, expected {:x?}", actual.guarded_storage, expected.guarded_storage));
     }
     if actual.psw.cc() != expected.psw.cc() {
         wrong.push(format!("cc={}, expected {}", actual.psw.cc(), expected.psw.cc()));

@@ -13,6 +13,7 @@ mod code;
 mod control;
 mod dat;
 mod exit;
+mod guarded_storage;
 mod guest;
 mod interruption;
 mod isolation;
@@ -42,6 +43,7 @@ pub use code::{CodeCache, CodePage, CodeStamp, Decoded, Dispatch, HEAT_NEVER, Ha
 pub use control::{Cr0, Cr9, asce};
 pub use dat::{Protection, Translation, TranslationFault};
 pub use exit::{Exit, ProgramCode};
+pub use guarded_storage::{GuardedStorage, GuardedStorageEvent};
 pub use guest::{GuestStorage, Messages, SharedWord, intervention};
 pub use interruption::ProgramData;
 pub use linkage_stack::{StackedState, StateKind};

@@ -11,6 +11,7 @@ use crate::clock::TimerService;
 use crate::code::{CodeCache, CodePage, Dispatch};
 use crate::control::Cr0;
 use crate::exit::{Exit, ProgramCode};
+use crate::guarded_storage::GuardedStorage;
 use crate::guest::{Host, Log};
 use crate::interruption::ProgramData;
 use crate::measurement::Measurement;
@@ -112,6 +113,8 @@ bitflags::bitflags! {
         const FACILITY_LIST = 1 << 14;
         /// MOVE PAGE.
         const MOVE_PAGE = 1 << 15;
+        /// LOAD and STORE GUARDED STORAGE CONTROLS.
+        const GUARDED_STORAGE = 1 << 16;
     }
 }
 
@@ -176,6 +179,8 @@ pub struct Cpu {
     pub breaking_event_address: u64,
     /// Program parameter (LPP).
     pub program_parameter: u64,
+    /// Guarded-storage registers.
+    pub guarded_storage: GuardedStorage,
     /// Clock comparator.
     pub clock_comparator: u64,
     /// Guest TOD clock minus host TOD clock; [`Cpu::set_epoch`] changes it.
@@ -282,6 +287,7 @@ impl Cpu {
             todpr: 0,
             breaking_event_address: 1,
             program_parameter: 0,
+            guarded_storage: GuardedStorage::default(),
             clock_comparator: 0,
             epoch: 0,
             epoch_index: 0,

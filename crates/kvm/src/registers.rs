@@ -3,6 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
+use softsie_cpu::GuardedStorage;
+use softsie_sie::{Ecb, Ecd};
+
 use crate::abi::*;
 use crate::run::Running;
 
@@ -50,7 +53,13 @@ impl Running<'_> {
             self.cpu.diag318.store(regs.diag318, Ordering::Relaxed);
             sd.cpnc.set((regs.diag318 >> 56) as u8);
         }
+        // A client that brings a guest with guarded storage in use need not wait for the guest to use it again.
+        if dirty & KVM_SYNC_GSCB != 0 && regs.gscb[2] != 0 && self.vm.has_facility(133) {
+            self.enable_guarded_storage();
+        }
+        let guarded_storage = self.uses_guarded_storage().then(|| GuardedStorage::of_block(regs.gscb));
         let cpu = &mut self.sie.cpu;
+        cpu.guarded_storage = guarded_storage.unwrap_or_default();
         cpu.gr = regs.gprs;
         cpu.ar = regs.acrs;
         cpu.fpc = regs.fpc;
@@ -88,6 +97,10 @@ impl Running<'_> {
         regs.pfs = pfault.select;
         regs.pfc = pfault.compare;
         regs.fpc = cpu.fpc;
+        if self.uses_guarded_storage() {
+            // The first doubleword has no meaning and stays the client's.
+            regs.gscb[1..].copy_from_slice(&cpu.guarded_storage.block()[1..]);
+        }
         if self.vm.has_vector() {
             for (pair, vr) in regs.vrs_mut().iter_mut().zip(cpu.vr) {
                 *pair = [(vr >> 64) as u64, vr as u64];
@@ -102,6 +115,18 @@ impl Running<'_> {
         regs.diag318 = self.cpu.diag318.load(Ordering::Relaxed);
         page.set_regs(&regs);
         page.set_psw(sd.gpsw_mask.get(), sd.gpsw_addr.get());
+    }
+
+    /// Whether the guest has begun to use its guarded-storage registers, which are the CPU's from then on.
+    pub(crate) fn uses_guarded_storage(&self) -> bool {
+        Ecb::from_bits_retain(self.cpu.sd.ecb.get()).contains(Ecb::GS)
+    }
+
+    /// Has the CPU execute what uses the guarded-storage registers.
+    pub(crate) fn enable_guarded_storage(&self) {
+        let sd = &self.cpu.sd;
+        sd.ecb.set(sd.ecb.get() | Ecb::GS.bits());
+        sd.ecd.set(sd.ecd.get() | Ecd::HOSTREGMGMT.bits());
     }
 
     /// Sets the prefix and has everything that depends on it forgotten.

@@ -104,5 +104,6 @@ impl Running<'_> {
         regs.etoken_extension = 0;
         page.set_regs(&regs);
         self.sie.cpu.vr = [0; 32];
+        self.sie.cpu.guarded_storage = Default::default();
     }
 }

@@ -6,6 +6,7 @@ use softsie_exec::{Leave as Why, NoObserver, interrupt};
 use softsie_jit::Engine;
 use softsie_mem::{PAGE_SIZE, SlotMap};
 
+use crate::guarded_storage;
 use crate::run::{Leave, Sie, intercept};
 use crate::state_description::{
     CpuFlags, Ecb, Ecb2, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
@@ -131,7 +132,7 @@ pub(crate) fn intercepted_instructions(sd: &StateDescription) -> InterceptedInst
     all.set(I::MANAGE_FRAME, !ecb2.contains(Ecb2::PFMFI));
     all.set(I::FACILITY_LIST, sd.fac.get() & FACILITY_LIST == 0);
     all.set(I::MOVE_PAGE, !sd.execution_controls().contains(ExecutionControls::MVPGI));
-    all
+    all | guarded_storage::intercepted(sd)
 }
 
 /// Address bits of the facility-list designation.
@@ -245,15 +246,20 @@ impl Sie {
                 GuestEnd::Interception
             }
             Ok(()) => {
+                let guarded_storage = guarded_storage::take(cpu, sd);
+                guest.cpu.guarded_storage = guarded_storage.unwrap_or_default();
+                let storage = cpu.storage.clone();
+                // The slots may be others by now; what was a state description is not to be touched then.
+                let has_state =
+                    || state_description(&storage.map(), absolute).is_some_and(|other| std::ptr::eq(other, sd));
                 cpu.watch_requests(Some(absolute));
-                let end = guest.run_guest(sd, || {
-                    // The slots may be others by now; what was a state description is not to be touched then.
-                    let now = cpu.storage.map();
-                    state_description(&now, absolute).is_some_and(|other| std::ptr::eq(other, sd))
-                });
+                let end = guest.run_guest(sd, has_state);
                 cpu.watch_requests(None);
                 cpu.gr[..14].copy_from_slice(&guest.cpu.gr[..14]);
                 (cpu.ar, cpu.vr, cpu.fpc) = (guest.cpu.ar, guest.cpu.vr, guest.cpu.fpc);
+                if guarded_storage.is_some() && has_state() {
+                    guarded_storage::give_back(cpu, sd, guest.cpu.guarded_storage);
+                }
                 end
             }
         };

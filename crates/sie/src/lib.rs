@@ -2,6 +2,7 @@
 //! guest CPU runs, and an interception comes out. May depend on the CPU and on everything below it; knows nothing of KVM.
 //! Truth: the state description and interception codes as Linux KVM uses them; Principles of Operation for the rest.
 
+mod guarded_storage;
 mod interpret;
 mod run;
 mod state_description;

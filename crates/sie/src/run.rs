@@ -11,6 +11,7 @@ use softsie_exec::{DISPATCH, Leave as Why, NoObserver, Observer, Tracer, run};
 use softsie_jit::{Engine, Translator};
 use softsie_mem::Storage;
 
+use crate::guarded_storage;
 use crate::interpret::{
     Guest, GuestEnd, Validity, intercepted_instructions, intercepted_programs, interrupt_by_timer, invalid,
     specification, store_program, store_timer,
@@ -216,6 +217,7 @@ impl Sie {
             operation: controls.contains(InterceptionControls::OPEREXC),
             programs: specification(sd),
             missing_storage: self.paged,
+            instructions: guarded_storage::intercepted(sd),
             ..Interceptions::default()
         };
         if self.cpu.measurement.watching {

@@ -28,6 +28,8 @@ use crate::{Error, Result, exit, report};
 const EVENT_PENDING: u32 = 1;
 /// The vector facility.
 const VECTOR_FACILITY: u16 = 129;
+/// Guarded storage.
+const GUARDED_STORAGE_FACILITY: u16 = 133;
 /// How long the end of a run waits for a CPU that does not come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -77,6 +79,7 @@ pub(crate) struct Machine {
     pub(crate) identity: Identity,
     /// The CPUs have vector registers.
     pub(crate) has_vectors: bool,
+    pub(crate) has_guarded_storage: bool,
     program: Program,
     /// Held while one CPU changes another; who finds it taken answers "busy".
     pub(crate) sigp: Mutex<()>,
@@ -139,6 +142,7 @@ impl Machine {
         };
         let machine = Self {
             has_vectors: crate::model::has_facility(&vm, VECTOR_FACILITY),
+            has_guarded_storage: crate::model::has_facility(&vm, GUARDED_STORAGE_FACILITY),
             vm,
             cpus,
             max_cpus: parts.max_cpus,

@@ -245,6 +245,48 @@ store:
     );
 }
 
+/// The same with guarded storage: the parameter's right bits give the area's size, and from 2 KiB on the guarded-storage
+/// registers are in it.
+#[test]
+fn additional_status_holds_the_guarded_storage_registers() {
+    passes(
+        "
+        larl    %r5,rows
+row:    lg      %r3,0(%r5)
+        llilf   %r6,0x20000
+        mvi     0x400(%r6),0xff
+        lghi    %r2,0
+store:
+        lghi    %r4,1
+        sigp    %r2,%r4,0x17
+        jh      store
+        ipm     %r0
+        srl     %r0,28
+        cl      %r0,12(%r5)
+        jne     failed
+        llc     %r0,0x400(%r6)
+        cl      %r0,20(%r5)
+        jne     failed
+        aghi    %r5,24
+        clgfi   %r3,0x2100c
+        jne     row
+        j       passed
+        .align  8
+        # parameter, condition code, the first byte at 20400 afterwards
+rows:   .quad   0x20000,0,0xff
+        .quad   0x2000a,0,0xff
+        .quad   0x2000b,0,0
+        .quad   0x2000c,0,0
+        .quad   0x20009,1,0xff
+        .quad   0x2000d,1,0xff
+        .quad   0x20408,1,0xff
+        .quad   0x2040b,1,0xff
+        .quad   0x2100c,0,0xff
+        ",
+        2,
+    );
+}
+
 /// Chapter 4, CPU Signaling and Response: each order's status conditions with a stopped and an operating CPU.
 #[test]
 fn orders_and_their_status() {

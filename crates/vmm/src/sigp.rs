@@ -160,21 +160,35 @@ fn store_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answe
     })
 }
 
-/// Stores the vector registers; the machine has no guarded storage, whose registers could follow. Without it the area has
-/// 1024 bytes and the right bits of the parameter, which would give its size, are part of the address.
-fn store_additional_status(machine: &Machine, target: &Cpu, address: u64) -> Result<Answer> {
-    if !machine.has_vectors {
+/// Stores the vector registers, and the guarded-storage registers if there is room for them. Without guarded storage the area
+/// has 1024 bytes and the right bits of the parameter, which else give its size, are part of the address.
+fn store_additional_status(machine: &Machine, target: &Cpu, parameter: u64) -> Result<Answer> {
+    if !machine.has_vectors && !machine.has_guarded_storage {
         return Ok(Answer::Status(status::INVALID_ORDER));
     }
-    if address & 0x3ff != 0 || !machine.storage.contains(address, 1024) {
+    let (address, length) = match parameter & 0xf {
+        length @ (0 | 10..=12) if machine.has_guarded_storage => (parameter & !0xf, 1 << length.max(10)),
+        _ => (parameter, 1024),
+    };
+    if address & (length - 1) != 0 || !machine.storage.contains(address, length) {
         return Ok(Answer::Status(status::INVALID_PARAMETER));
     }
     when_stopped(target, |registers| {
-        let bytes: Vec<u8> =
-            registers.get(|run| run.regs().vrs().iter().flatten().flat_map(|half| half.to_be_bytes()).collect());
-        Ok(match machine.storage.write(address, &bytes) {
+        let (vectors, guarded_storage) = registers.get(|run| (*run.regs().vrs(), run.regs().gscb));
+        let bytes = |doublewords: &[u64]| -> Vec<u8> { doublewords.iter().flat_map(|d| d.to_be_bytes()).collect() };
+        let mut stored = Some(());
+        if machine.has_vectors {
+            stored = machine.storage.write(address, &bytes(vectors.as_flattened()));
+        }
+        if machine.has_guarded_storage && length > GUARDED_STORAGE_AT {
+            stored = stored.and(machine.storage.write(address + GUARDED_STORAGE_AT, &bytes(&guarded_storage)));
+        }
+        Ok(match stored {
             Some(()) => Answer::Accepted,
             None => Answer::Status(status::INVALID_PARAMETER),
         })
     })
 }
+
+/// Where the guarded-storage registers are in the area of the additional status.
+const GUARDED_STORAGE_AT: u64 = 1024;

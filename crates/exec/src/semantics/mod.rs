@@ -127,6 +127,7 @@ files! {
     fp_control,
     fp_radix,
     fp_support,
+    guarded_storage,
     hfp,
     hfp_convert,
     high_word,

@@ -12,7 +12,7 @@ mod stsi;
 mod timing;
 mod wait;
 
-use softsie_cpu::{Lowcore, ProgramCode, Psw, PswMask};
+use softsie_cpu::{GuardedStorage, Lowcore, ProgramCode, Psw, PswMask};
 use softsie_sie::icpt;
 
 use crate::abi::*;
@@ -121,12 +121,23 @@ impl Running<'_> {
             (0xb9, 0xab) => self.handle_essa(),
             (0xeb, _) if last == 0x25 => self.handle_stctg(),
             (0xeb, _) if last == 0x2f => self.handle_lctlg(),
-            // Runtime instrumentation and guarded storage are not installed.
+            // Runtime instrumentation is not installed.
             (0xaa, r) if r & 0xf <= 4 => Err(Stop::program(pic::OPERATION)),
             (0xeb, _) if matches!(last, 0x60..=0x62) => Err(Stop::program(pic::OPERATION)),
-            (0xe3, _) if matches!(last, 0x49 | 0x4d) => Err(Stop::program(pic::OPERATION)),
+            (0xe3, _) if matches!(last, 0x49 | 0x4d) => self.handle_guarded_storage(),
             _ => Err(Stop::ToUser),
         }
+    }
+
+    /// The guest's first use of the guarded-storage registers: from now on the CPU executes the instruction.
+    fn handle_guarded_storage(&mut self) -> Handled {
+        if !self.vm.has_facility(133) {
+            return Err(Stop::program(pic::OPERATION));
+        }
+        self.enable_guarded_storage();
+        self.sie.cpu.guarded_storage = GuardedStorage::of_block(self.cpu.page.regs().gscb);
+        self.rewind(self.cpu.sd.instruction_length());
+        Ok(())
     }
 
     /// A program interruption that the guest was not given: it is, unless its new PSW would make it happen again.

@@ -40,6 +40,19 @@ const FIXED_LOGOUT: u64 = 0x1300;
 const MCIC_VECTOR: u64 = 1 << 38;
 /// Validity of the guarded-storage registers.
 const MCIC_GUARDED_STORAGE: u64 = 1 << 27;
+/// Where the guarded-storage registers are in the extended save area.
+const GUARDED_STORAGE_AT: u64 = 1024;
+
+/// Address and length of the machine-check extended save area. Without guarded storage it has 1,024 bytes; with it the
+/// rightmost bits of the designation say its length as a power of two, and there is none when they say something else.
+fn extended_save_area(designation: u64, guarded_storage: bool) -> (u64, u64) {
+    match designation & 0xf {
+        _ if !guarded_storage => (designation & !0x3ff, 0x400),
+        0 | 10 => (designation & !0x3ff, 0x400),
+        length @ (11 | 12) => (designation & !((1 << length) - 1), 1 << length),
+        _ => (0, 0),
+    }
+}
 
 impl Running<'_> {
     /// Delivers what can be delivered, in order of priority, and arranges to be called again for the rest.
@@ -192,9 +205,13 @@ impl Running<'_> {
         }
         self.store_registers();
         self.vm.store_status(self.cpu, u64::from(self.cpu.sd.prefix()), crate::status::What::MachineCheck)?;
-        let area = u64::from_be_bytes(self.fetch_lowcore(EXTENDED_SAVE_AREA)?) & !0x3ff;
+        let designation = u64::from_be_bytes(self.fetch_lowcore(EXTENDED_SAVE_AREA)?);
+        let (area, length) = extended_save_area(designation, self.vm.has_facility(133));
         // What is not stored is not valid.
-        info.mcic &= !MCIC_GUARDED_STORAGE;
+        let guarded = info.mcic & MCIC_GUARDED_STORAGE != 0 && area != 0 && length > GUARDED_STORAGE_AT;
+        if !guarded || self.store_guarded_storage(area + GUARDED_STORAGE_AT).is_err() {
+            info.mcic &= !MCIC_GUARDED_STORAGE;
+        }
         let vectors = info.mcic & MCIC_VECTOR != 0 && area != 0 && self.vm.has_vector();
         if !vectors || self.store_vectors(area).is_err() {
             info.mcic &= !MCIC_VECTOR;
@@ -213,6 +230,10 @@ impl Running<'_> {
             *to = vr.to_be_bytes();
         }
         self.vm.write_absolute(area, &bytes)
+    }
+
+    fn store_guarded_storage(&mut self, at: u64) -> Result<()> {
+        self.vm.write_absolute(at, &self.sie.cpu.guarded_storage.bytes())
     }
 
     fn deliver_program(&mut self) -> Result<()> {

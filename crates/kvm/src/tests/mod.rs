@@ -4,6 +4,7 @@
 mod calls;
 mod debug;
 mod delivery;
+mod guarded_storage;
 mod host_fault;
 mod instructions;
 mod ioctls;

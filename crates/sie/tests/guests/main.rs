@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test says so by panicking
 
+mod guarded_storage;
 mod hostile;
 mod machine;
 mod signal;
