@@ -10,7 +10,7 @@ pub struct Memory {
     pub resident: u64,
     /// Of that, what is not the guest's storage: the mapping of at least its size that nobody executes.
     pub beyond: u64,
-    /// Of that, translated code, by the mapping that it is written through.
+    /// Of that, translated code, by the mapping that it is executed through.
     pub code: u64,
 }
 
@@ -37,7 +37,7 @@ impl Memory {
                     if let Some((Some(start), Some(end))) = ends.map(|(start, end)| (number(start), number(end))) {
                         storage = end.saturating_sub(start) >= size && !permissions.contains('x');
                         // Shared memory without a name is shown so.
-                        code = permissions == "rw-s" && line.contains("/dev/zero");
+                        code = permissions == "r-xs" && line.contains("/dev/zero");
                     }
                 }
             }
@@ -54,7 +54,7 @@ mod tests {
     fn guest_storage_and_code_are_told_from_the_rest() {
         let smaps = "7f0000000000-7f0040000000 rw-p 00000000 00:00 0\nSize: 1048576 kB\nRss: 100 kB\n\
                      7f1000000000-7f1040000000 rwxp 00000000 00:00 0\nRss: 20 kB\nVmFlags: rd wr\n\
-                     7f2000000000-7f2002000000 rw-s 00000000 00:01 9 /dev/zero (deleted)\nRss: 7 kB\n\
+                     7f2000000000-7f2002000000 r-xs 00000000 00:01 9 /dev/zero (deleted)\nRss: 7 kB\n\
                      00400000-00500000 r-xp 00000000 08:01 5 /bin/x\nRss: 3 kB\n";
         let memory = Memory::from_maps(smaps, 1 << 30);
         assert_eq!(memory, Memory { resident: 130 << 10, beyond: 30 << 10, code: 7 << 10 });

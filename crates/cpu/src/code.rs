@@ -7,7 +7,7 @@
 //! Writes that bypass the CPUs are found when a fetch translation is made: the page is compared with what was decoded.
 
 use std::collections::HashMap;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use softsie_isa::{Operands, decode, extract, instruction_length};
 use softsie_mem::{PAGE_SIZE, Page, PageMarks};
@@ -52,8 +52,9 @@ pub struct CodePage {
     absolute: u64,
     /// The bytes that were decoded; compared with storage when a fetch translation is made.
     pub(crate) copy: Box<[u8; PAGE_SIZE as usize]>,
-    /// By halfword within the page: index of the record, zero when not decoded yet.
-    entries: Box<[u16; PAGE_SIZE as usize / 2]>,
+    /// By halfword within the page: index of the record, zero when not decoded yet. Pages that are executed as host code have
+    /// [`NOT_DECODED`].
+    entries: NonNull<Entries>,
     /// Record zero is never used.
     decoded: Vec<Decoded>,
     /// By halfword within the page: how often it was reached by a branch, and what came of it; see [`Cpu::heat`].
@@ -66,6 +67,44 @@ pub struct CodePage {
     pub(crate) valid: bool,
     /// Names this state of the text.
     pub(crate) stamp: CodeStamp,
+}
+
+type Entries = [u16; PAGE_SIZE as usize / 2];
+
+/// The entries of pages of which nothing is decoded. Never written to.
+static NOT_DECODED: Entries = [0; PAGE_SIZE as usize / 2];
+
+impl CodePage {
+    /// The entries, which are the page's own from now on.
+    fn own_entries(&mut self) -> &mut Entries {
+        if !self.is_decoded() {
+            let zeros: Box<Entries> = Box::new([0; PAGE_SIZE as usize / 2]);
+            self.entries = NonNull::from(Box::leak(zeros));
+        }
+        // SAFETY: of a box that only this page has.
+        unsafe { self.entries.as_mut() }
+    }
+
+    /// Whether the page has entries of its own.
+    fn is_decoded(&self) -> bool {
+        self.entries != NonNull::from(&NOT_DECODED)
+    }
+
+    /// Nothing of the page is decoded any more.
+    fn forget_entries(&mut self) {
+        if self.is_decoded() {
+            self.own_entries().fill(0);
+        }
+    }
+}
+
+impl Drop for CodePage {
+    fn drop(&mut self) {
+        if self.is_decoded() {
+            // SAFETY: made by `Box::leak`, freed once.
+            drop(unsafe { Box::from_raw(self.entries.as_ptr()) });
+        }
+    }
 }
 
 /// [`Cpu::heat`] of a place that no engine is to look at.
@@ -163,7 +202,7 @@ impl CodeCache {
             }
             self.stamps += 1;
             page.stamp = CodeStamp(self.stamps);
-            page.entries.fill(0);
+            page.forget_entries();
             for d in &mut page.decoded {
                 d.handler = stale;
             }
@@ -202,13 +241,39 @@ impl Cpu {
     /// [`Exit::Synchronize`] when the page's code is to be executed one instruction at a time.
     #[inline(always)]
     pub fn code_at(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        self.go_to_page(address)?;
+        self.code_in_page(address)
+    }
+
+    /// Makes the page of `address` the current one. Its text may have to be taken yet: see [`Cpu::code_in_page`] and
+    /// [`Cpu::take_code`].
+    ///
+    /// # Errors
+    /// As for [`Cpu::code_at`].
+    #[inline(always)]
+    pub fn go_to_page(&mut self, address: u64) -> Result<(), Exit> {
         let base = address & !(PAGE_SIZE - 1);
         // SAFETY: the current fetch space is one of the CPU's spaces, which are never freed before the CPU.
         let entry = unsafe { (&(*self.fetch_space).fetch)[Space::fetch_slot(address)] };
         let page = if entry.tag == base { entry.page } else { self.fetch_page(address)? };
         self.run_base = base;
         self.run_page = page;
-        self.code_in_page(address)
+        Ok(())
+    }
+
+    /// Has the text of the current page ready for an engine that executes it at `address` without decoded instructions. A page
+    /// that is executed one instruction at a time stays as it is; its heat is [`HEAT_NEVER`].
+    ///
+    /// # Errors
+    /// As for [`Cpu::code_at`].
+    #[inline(always)]
+    pub fn take_code(&mut self, address: u64) -> Result<(), Exit> {
+        if address & 1 != 0 {
+            return Err(Exit::SPECIFICATION);
+        }
+        // SAFETY: `run_page` is a page of this CPU's cache.
+        let page = unsafe { &*self.run_page };
+        if page.valid || page.drops >= DROPS { Ok(()) } else { self.make_valid(address) }
     }
 
     /// Like [`Cpu::code_at`] for an address known to be in the current page.
@@ -223,7 +288,7 @@ impl Cpu {
         }
         // SAFETY: `run_page` is a page of this CPU's cache; indices in `entries` are those of existing records.
         unsafe {
-            let index = (&(*page).entries)[(address & 0xFFF) as usize / 2];
+            let index = (*page).entries.as_ref()[(address & 0xFFF) as usize / 2];
             if index != 0 {
                 return Ok((*page).decoded.as_ptr().add(usize::from(index)));
             }
@@ -297,7 +362,7 @@ impl Cpu {
             Box::into_raw(Box::new(CodePage {
                 absolute,
                 copy: Box::new([0; PAGE_SIZE as usize]),
-                entries: Box::new([0; PAGE_SIZE as usize / 2]),
+                entries: NonNull::from(&NOT_DECODED),
                 decoded: Vec::new(),
                 heat: Box::new([0; PAGE_SIZE as usize / 2]),
                 drops: 0,
@@ -318,12 +383,9 @@ impl Cpu {
         Ok(page)
     }
 
-    /// Decodes from `address` in the current page to the end of its straight-line run.
+    /// Takes the text of the current page, which is the page of `address`, until it is good.
     #[cold]
-    fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
-        if let Some(at) = self.undecoded(address) {
-            return Ok(at);
-        }
+    fn make_valid(&mut self, address: u64) -> Result<(), Exit> {
         // SAFETY: `run_page` is a page of this CPU's cache.
         while unsafe { !(*self.run_page).valid } {
             self.take_text()?;
@@ -334,9 +396,19 @@ impl Cpu {
                 self.run_page = self.fetch_page(address)?;
             }
         }
-        // SAFETY: as above; no other reference to the page is live from here on.
+        Ok(())
+    }
+
+    /// Decodes from `address` in the current page to the end of its straight-line run.
+    #[cold]
+    fn decode_from(&mut self, address: u64) -> Result<*const Decoded, Exit> {
+        if let Some(at) = self.undecoded(address) {
+            return Ok(at);
+        }
+        self.make_valid(address)?;
+        // SAFETY: `run_page` is a page of this CPU's cache; no other reference to it is live from here on.
         let page = unsafe { &mut *self.run_page };
-        let index = usize::from(page.entries[(address & 0xFFF) as usize / 2]);
+        let index = usize::from(page.own_entries()[(address & 0xFFF) as usize / 2]);
         if index != 0 {
             return Ok(&raw const page.decoded[index]);
         }
@@ -344,13 +416,13 @@ impl Cpu {
         let first = page.decoded.len();
         let mut offset = (address & 0xFFF) as usize;
         loop {
-            if offset >= PAGE_SIZE as usize || page.entries[offset / 2] != 0 {
+            if offset >= PAGE_SIZE as usize || page.own_entries()[offset / 2] != 0 {
                 let operands = extract(softsie_isa::Op::AR, 0, offset as u16);
                 page.decoded.push(Decoded { handler: go_on, operands });
                 break;
             }
             let length = usize::from(instruction_length(page.copy[offset]));
-            page.entries[offset / 2] = page.decoded.len() as u16;
+            page.own_entries()[offset / 2] = page.decoded.len() as u16;
             let mut bytes = [0u8; 8];
             let Some(text) = page.copy.get(offset..offset + length) else {
                 let operands = no_operands(u64::from(page.copy[offset]) << 56, offset as u16);
@@ -420,7 +492,7 @@ impl Cpu {
         let page = unsafe { &mut *self.run_page };
         // SAFETY: 4096 readable bytes of client memory; the copy does not overlap them.
         unsafe { ptr::copy_nonoverlapping(storage.host.as_ptr(), page.copy.as_mut_ptr(), PAGE_SIZE as usize) };
-        page.entries.fill(0);
+        page.forget_entries();
         page.decoded.clear();
         page.decoded.push(self.code.texts[0].1);
         page.valid = true;

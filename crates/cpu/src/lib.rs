@@ -53,6 +53,6 @@ pub use per::Per;
 pub use psw::{AddressSpaceControl, Psw, PswMask};
 pub use scalar::Scalar;
 pub use state::{AttentionHandle, Cpu, Execute, InterceptedInstructions, Interceptions, Statistics};
-pub use tlb::{Space, SpaceKey, TLB_ENTRIES, TlbEntry};
+pub use tlb::{Space, SpaceKey, TLB_ENTRIES, TlbEntry, boxed};
 pub use trace_table::TraceEntry;
 pub use transaction::{Abort, Begin, Controls, MAX_NESTING, Transaction};

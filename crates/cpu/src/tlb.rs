@@ -99,12 +99,24 @@ fn members(mut set: u64) -> impl Iterator<Item = usize> {
     })
 }
 
+/// An array that is never on the stack.
+pub fn boxed<T: Copy, const N: usize>(element: impl Fn(usize) -> T) -> Box<[T; N]> {
+    let mut array = Box::<[T; N]>::new_uninit();
+    let first = array.as_mut_ptr().cast::<T>();
+    for n in 0..N {
+        // SAFETY: one of the array's elements.
+        unsafe { first.add(n).write(element(n)) };
+    }
+    // SAFETY: all elements were written.
+    unsafe { array.assume_init() }
+}
+
 impl Space {
     fn new(key: SpaceKey) -> Space {
         Space {
             key,
-            entries: Box::new(std::array::from_fn(TlbEntry::empty)),
-            fetch: Box::new([EMPTY_FETCH; FETCH_ENTRIES]),
+            entries: boxed(TlbEntry::empty),
+            fetch: boxed(|_| EMPTY_FETCH),
             last_use: 0,
             used: 0,
             fetch_used: 0,

@@ -242,21 +242,23 @@ pub fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode
 fn run_until_synchronized<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &mut T) -> Option<Leave> {
     let mut address = cpu.psw.address;
     loop {
-        let mut at = match cpu.code_at(address) {
-            Ok(at) => at,
-            Err(exit) => return fetch_exception(cpu, observer, address, exit),
-        };
+        if let Err(exit) = cpu.go_to_page(address) {
+            return fetch_exception(cpu, observer, address, exit);
+        }
         // Taken branches within the page stay in this loop.
         loop {
             if T::ACTIVE && is_hot(cpu, tier, address) {
+                // What the tier has is executed without being decoded.
+                if let Err(exit) = cpu.take_code(address) {
+                    return fetch_exception(cpu, observer, address, exit);
+                }
                 match tier.arrive(cpu, address) {
                     Arrival::Interpret(next) if next == address => {}
                     Arrival::Interpret(next) => {
                         address = next;
-                        at = match cpu.code_at(address) {
-                            Ok(at) => at,
-                            Err(exit) => return fetch_exception(cpu, observer, address, exit),
-                        };
+                        if let Err(exit) = cpu.go_to_page(address) {
+                            return fetch_exception(cpu, observer, address, exit);
+                        }
                     }
                     Arrival::GoOn(next) => {
                         address = next;
@@ -269,6 +271,10 @@ fn run_until_synchronized<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O,
                     Arrival::End(operands, exit) => return finish(cpu, observer, &operands, exit),
                 }
             }
+            let at = match cpu.code_in_page(address) {
+                Ok(at) => at,
+                Err(exit) => return fetch_exception(cpu, observer, address, exit),
+            };
             let (end, exit) = straight(cpu, observer, at);
             // SAFETY: `end` is the record whose handler returned; records are not freed before the next decoding.
             let operands = unsafe { (*end).operands };
@@ -305,10 +311,6 @@ fn run_until_synchronized<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O,
             if address & !0xFFF != cpu.run_base {
                 break;
             }
-            at = match cpu.code_in_page(address) {
-                Ok(at) => at,
-                Err(exit) => return fetch_exception(cpu, observer, address, exit),
-            };
         }
     }
 }

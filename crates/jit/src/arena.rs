@@ -13,9 +13,13 @@ pub(crate) struct Arena {
     writable: Mapping,
     executable: Mapping,
     used: usize,
+    /// How much of the writable mapping has been given back.
+    released: usize,
 }
 
 const ALIGNMENT: usize = 32;
+/// What has been written is given back by as much: the memory stays, through the other mapping.
+const RELEASED: usize = 256 << 10;
 
 /// A part of the address space, given back when it is dropped.
 struct Mapping {
@@ -48,7 +52,7 @@ impl Arena {
     pub(crate) fn new(size: usize) -> io::Result<Arena> {
         // An emulator of the host may not double mappings; a file is as good for all but perf.
         let (writable, executable) = Arena::doubled(size).or_else(|_| Arena::of_file(size))?;
-        Ok(Arena { writable, executable, used: 0 })
+        Ok(Arena { writable, executable, used: 0, released: 0 })
     }
 
     /// Memory without a name, mapped twice.
@@ -100,6 +104,15 @@ impl Arena {
             self.executable.start.as_ptr().add(start).cast_const()
         };
         self.used = end;
+        if end - self.released >= 2 * RELEASED {
+            // SAFETY: whole pages of the writable mapping, which nobody has a reference to; a shared mapping loses nothing. A
+            // refusal costs memory.
+            unsafe {
+                let start = self.writable.start.as_ptr().add(self.released);
+                libc::madvise(start.cast(), RELEASED, libc::MADV_DONTNEED);
+            }
+            self.released += RELEASED;
+        }
         synchronize_instructions(at, code.len());
         Some(at)
     }
@@ -127,7 +140,7 @@ mod tests {
     #[test]
     fn a_file_serves_as_well() {
         let (writable, executable) = Arena::of_file(8192).unwrap();
-        let mut a = Arena { writable, executable, used: 0 };
+        let mut a = Arena { writable, executable, used: 0, released: 0 };
         let at = a.add(&[0xC3, 7]).unwrap();
         // SAFETY: inside the executable mapping, which is readable.
         assert_eq!(unsafe { [*at, *at.add(1)] }, [0xC3, 7]);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use softsie_cpu::{Cpu, Exit, ProgramCode};
+use softsie_cpu::{Cpu, Exit, ProgramCode, boxed};
 use softsie_exec::{Arrival, Leave, NoObserver, Tier, conclude, run_tiered, step};
 
 use crate::chain::{Enter, JUMPS, Jump, other, slot};
@@ -64,7 +64,7 @@ impl Engine {
             generation,
             modes: vec![frame.current_mode],
             frame: Box::new(frame),
-            jumps: Box::new([Jump::NONE; JUMPS]),
+            jumps: boxed(|_| Jump::NONE),
             counters: Counters::default(),
         };
         engine.take_generation();

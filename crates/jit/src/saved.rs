@@ -4,7 +4,7 @@
 //! A file is written once and under another name until it is whole. It begins with what its translations depend on besides
 //! text and mode; at its end is an index, with a checksum of each. Files that anybody else could have written are not used.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxBuildHasher, FxHasher};
 use softsie_cpu::{Decoded, Model};
 use softsie_isa::instruction_length;
 
@@ -139,6 +139,8 @@ pub(crate) struct Saved {
     names: Vec<PathBuf>,
     /// In the order of hashes; better ones first.
     index: Vec<Place>,
+    /// Where the index has each hash for the first time: most looks are for what is not there.
+    first: HashMap<u64, u32, FxBuildHasher>,
 }
 
 impl Saved {
@@ -151,12 +153,16 @@ impl Saved {
         let mut hasher = FxHasher::default();
         hasher.write(key.as_bytes());
         let stem = format!("{:016x}", hasher.finish());
-        let mut saved = Saved { directory, stem, key, files: Vec::new(), names: Vec::new(), index: Vec::new() };
+        let (files, names, index) = (Vec::new(), Vec::new(), Vec::new());
+        let mut saved = Saved { directory, stem, key, files, names, index, first: HashMap::default() };
         for name in saved.listed().unwrap_or_default() {
             // What is not whole, or not for us, is as good as absent.
             let _ = saved.add(name);
         }
         saved.index.sort_by_key(|place| (place.found.hash, place.style == Style::Quick));
+        for (place, at) in saved.index.iter().zip(0..) {
+            saved.first.entry(place.found.hash).or_insert(at);
+        }
         Some(saved)
     }
 
@@ -220,8 +226,8 @@ impl Saved {
     ) -> Option<Recalled> {
         let text = page.get(usize::from(offset)..)?;
         let hash = hash(mode, offset, text);
-        let first = self.index.partition_point(|place| place.found.hash < hash);
-        let candidates = self.index[first..].iter().take_while(|place| place.found.hash == hash);
+        let first = *self.first.get(&hash)?;
+        let candidates = self.index[first as usize..].iter().take_while(|place| place.found.hash == hash);
         let here = |place: &&Place| {
             text.get(..place.found.size as usize).is_some_and(|text| crc32fast::hash(text) == place.found.checksum)
         };

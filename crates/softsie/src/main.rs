@@ -39,7 +39,19 @@ enum Command {
     Isa(isa::Arguments),
 }
 
+/// Has all threads take memory from one heap: those that the C library gives to threads grow page by page, each by a call of the
+/// kernel, and what one gives back is of no use to another.
+#[cfg(target_env = "gnu")]
+fn use_one_heap() {
+    // SAFETY: sets a parameter of the allocator, before there are other threads.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn use_one_heap() {}
+
 fn main() -> ExitCode {
+    use_one_heap();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -115,9 +115,10 @@ impl Drop for Pause<'_> {
 
 impl Machine {
     /// Builds the machine and loads its program; nothing runs yet.
-    pub(crate) fn new(parts: Parts, console: Arc<Console>) -> Result<Self> {
+    pub(crate) fn new(mut parts: Parts, console: Arc<Console>) -> Result<Self> {
         let storage = Storage::new(parts.storage)?;
         parts.program.load(&storage)?;
+        parts.program.release();
         let vm = Vm::create(parts.translation, parts.via_ioctl).named("KVM_CREATE_VM")?;
         crate::model::apply(&vm, parts.cpu_model.as_deref().unwrap_or(crate::model::DEFAULT))?;
         // SAFETY: the mapping belongs to `storage`, which the machine drops after the VM and after its threads ended.
@@ -164,15 +165,15 @@ impl Machine {
             cpu.own_registers().set_operating(false)?;
             cpu.own_registers().reset(Reset::Clear)?;
         }
-        machine.start_program()?;
+        machine.start_program(&machine.program)?;
         Ok(machine)
     }
 
-    /// Gives CPU 0 the program's first PSW and lets it operate. All CPUs are stopped.
-    fn start_program(&self) -> Result<()> {
+    /// Gives CPU 0 the first PSW of the program in storage and lets it operate. All CPUs are stopped.
+    fn start_program(&self, program: &Program) -> Result<()> {
         let Some(boot) = self.cpus.first() else { return Ok(()) };
         let mut control = boot.lock();
-        boot.own_registers().set_psw(ENTRY_MASK, self.program.entry());
+        boot.own_registers().set_psw(ENTRY_MASK, program.entry());
         self.set_state(boot, &mut control, State::Operating).map(|_| ())
     }
 
@@ -373,12 +374,14 @@ impl Machine {
 
     /// Resets the whole machine and starts its program anew. Storage is cleared first if told so.
     pub(crate) fn restart(&self, _paused: &Pause<'_>, clear: bool) -> Result<()> {
+        let again = self.program.again()?;
+        let program = again.as_ref().unwrap_or(&self.program);
         self.reset_all(|_| Reset::Clear)?;
         if clear {
             self.clear_storage()?;
         }
-        self.program.load(&self.storage)?;
-        self.start_program()
+        program.load(&self.storage)?;
+        self.start_program(program)
     }
 
     /// Clears storage and its keys: the keys go with the slot.

@@ -1,7 +1,7 @@
 //! The guest's absolute storage as this client holds it: one anonymous mapping, handed to KVM as a memory slot.
 //! Truth: KVM_SET_USER_MEMORY_REGION's rules (memory and size in units of 1 MiB).
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 use softsie_kvm::abi::kvm_userspace_memory_region;
@@ -81,9 +81,21 @@ impl Storage {
 
     /// Copies `data` into storage; `None`, and nothing changed, when some of it does not exist.
     pub(crate) fn write(&self, address: u64, data: &[u8]) -> Option<()> {
-        for (to, from) in self.bytes(address, data.len())?.iter().zip(data) {
-            to.store(*from, Ordering::Relaxed);
+        let bytes = self.bytes(address, data.len())?;
+        // SAFETY: atomics of eight bytes have the layout of as many atomic bytes, and no invariants.
+        let (head, words, tail) = unsafe { bytes.align_to::<AtomicU64>() };
+        let (first, rest) = data.split_at(head.len());
+        let (middle, last) = rest.split_at(8 * words.len());
+        let each = |to: &[AtomicU8], from: &[u8]| {
+            to.iter().zip(from).for_each(|(to, from)| to.store(*from, Ordering::Relaxed))
+        };
+        each(head, first);
+        for (to, from) in words.iter().zip(middle.chunks_exact(8)) {
+            let mut word = [0; 8];
+            word.copy_from_slice(from);
+            to.store(u64::from_ne_bytes(word), Ordering::Relaxed);
         }
+        each(tail, last);
         Some(())
     }
 
@@ -173,6 +185,21 @@ mod tests {
         for text in ["", "M", "12X", "1.5G", "-1M", "0", "1", "1000000", "99999999999999999999G", "5T", "16777216T"] {
             let message = parse_size(text).unwrap_err();
             assert!(message.contains(&format!("'{text}'")), "{message}");
+        }
+    }
+
+    #[test]
+    fn copies_of_any_length_from_any_address_are_whole() {
+        let storage = Storage::new(MIB).unwrap();
+        let data: Vec<u8> = (1..=40).collect();
+        for start in 0..9 {
+            for length in 0..data.len() {
+                storage.write(0, &[0; 64]).unwrap();
+                storage.write(start, &data[..length]).unwrap();
+                let mut expected = vec![0; 64];
+                expected[start as usize..][..length].copy_from_slice(&data[..length]);
+                assert_eq!(storage.read_vec(0, 64).unwrap(), expected, "{length} bytes at {start}");
+            }
         }
     }
 

@@ -54,6 +54,11 @@ impl Elf {
         Self { entry, segments: vec![Segment { address: entry, bytes, size }] }
     }
 
+    /// Gives the program's memory back; its entry stays known.
+    pub(crate) fn release(&mut self) {
+        self.segments = Vec::new();
+    }
+
     /// Checks that `bytes` are a whole s390x executable.
     pub(crate) fn parse(name: &str, bytes: Vec<u8>) -> Result<Self> {
         let truncated =

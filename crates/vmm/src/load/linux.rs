@@ -47,6 +47,11 @@ impl Linux {
         Ok(Self { bytes })
     }
 
+    /// Gives the image's memory back.
+    pub(crate) fn release(&mut self) {
+        self.bytes = Vec::new();
+    }
+
     /// Copies the image to address 0 and says where it ends.
     pub(crate) fn load(&self, name: &str, storage: &Storage) -> Result<u64> {
         let end = self.bytes.len() as u64;

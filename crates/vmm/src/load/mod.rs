@@ -5,7 +5,7 @@ mod elf;
 mod linux;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::storage::{Storage, megabytes};
 use crate::{Error, Result};
@@ -45,6 +45,8 @@ pub(crate) struct Program {
     image: Image,
     initrd: Option<Vec<u8>>,
     command_line: String,
+    /// Kernel and initrd, when both can be read again.
+    files: Option<(PathBuf, Option<PathBuf>)>,
 }
 
 /// Reads a whole file; what it is for stands in the message when that fails.
@@ -61,8 +63,27 @@ impl Program {
     /// Reads and checks the files a user named.
     pub(crate) fn from_files(kernel: &Path, initrd: Option<&Path>, command_line: &str) -> Result<Self> {
         let bytes = read_file(kernel, "kernel")?;
-        let initrd = initrd.map(|path| read_file(path, "initrd")).transpose()?;
-        Self::new(&kernel.display().to_string(), bytes, initrd, command_line)
+        let content = initrd.map(|path| read_file(path, "initrd")).transpose()?;
+        let program = Self::new(&kernel.display().to_string(), bytes, content, command_line)?;
+        let files = [Some(kernel), initrd].into_iter().flatten().all(Path::is_file);
+        Ok(Self { files: files.then(|| (kernel.to_owned(), initrd.map(Path::to_owned))), ..program })
+    }
+
+    /// Gives back the memory of what is in files. It is not loaded again: [`Program::again`].
+    pub(crate) fn release(&mut self) {
+        if self.files.is_some() {
+            self.initrd = None;
+            match &mut self.image {
+                Image::Linux(linux) => linux.release(),
+                Image::Elf(elf) => elf.release(),
+            }
+        }
+    }
+
+    /// What is to be loaded instead when the machine starts again: the files as they are then.
+    pub(crate) fn again(&self) -> Result<Option<Self>> {
+        let Some((kernel, initrd)) = &self.files else { return Ok(None) };
+        Self::from_files(kernel, initrd.as_deref(), &self.command_line).map(Some)
     }
 
     /// Checks an image that is already in memory.
@@ -75,7 +96,7 @@ impl Program {
         if command_line.contains('\0') {
             return Err(Error::input("the kernel's command line holds a NUL character: remove it"));
         }
-        let program = Self { name: name.to_owned(), image, initrd, command_line: command_line.to_owned() };
+        let program = Self { name: name.to_owned(), image, initrd, command_line: command_line.to_owned(), files: None };
         if !program.follows_the_convention() && (program.initrd.is_some() || !command_line.is_empty()) {
             return Err(Error::input(format!(
                 "{name} takes neither initrd nor command line (its entry is not {ENTRY:#x}): leave --initrd and --append out"
@@ -91,6 +112,7 @@ impl Program {
             image: Image::Elf(Elf::flat(bytes, entry)),
             initrd: None,
             command_line: String::new(),
+            files: None,
         }
     }
 
@@ -194,6 +216,27 @@ mod tests {
         assert!(start >= INITRD_FLOOR);
         assert_eq!(storage.read_vec(start, 5000).unwrap(), vec![7; 5000]);
         assert_eq!(program.entry(), 0x10000);
+    }
+
+    #[test]
+    fn what_is_in_files_is_read_again_for_the_next_start() {
+        let directory = std::env::temp_dir().join(format!("softsie-again-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (kernel, initrd) = (directory.join("vmlinuz"), directory.join("initrd"));
+        std::fs::write(&kernel, image()).unwrap();
+        std::fs::write(&initrd, [7; 5000]).unwrap();
+        let mut program = Program::from_files(&kernel, Some(&initrd), "quiet").unwrap();
+        program.release();
+        std::fs::write(&initrd, [8; 4000]).unwrap();
+        let again = program.again().unwrap().unwrap();
+        let storage = Storage::new(64 * MIB).unwrap();
+        again.load(&storage).unwrap();
+        assert_eq!((again.entry(), storage.read_u64(INITRD_SIZE)), (program.entry(), Some(4000)));
+        assert_eq!(storage.read_vec(COMMAND_LINE, 6).unwrap(), b"quiet\0");
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(message(program.again()).contains("vmlinuz"));
+        let embedded = Program::new("vmlinuz", image(), None, "").unwrap();
+        assert!(embedded.again().unwrap().is_none(), "there is no file");
     }
 
     #[test]
