@@ -14,7 +14,17 @@ use crate::order::{after_fetch, before_store};
 use crate::psw::{AddressSpaceControl, PswMask};
 use crate::scalar::Scalar;
 use crate::state::Cpu;
-use crate::tlb::{Space, SpaceKey, TlbEntry, no_tag};
+use crate::tlb::{NO_PAGE_TABLE_ENTRY, Space, SpaceKey, TlbEntry, no_tag};
+
+/// Where a translation leads.
+pub(crate) struct Located {
+    /// The page's first byte.
+    pub(crate) host: NonNull<u8>,
+    /// Its absolute address.
+    pub(crate) absolute: u64,
+    /// Where the page-table entry is, or [`NO_PAGE_TABLE_ENTRY`].
+    pub(crate) entry: u64,
+}
 
 /// What an access is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -308,7 +318,7 @@ impl Cpu {
         access: Access,
         length: u64,
     ) -> Result<NonNull<u8>, Exit> {
-        let (page, absolute) = self.fill(selected, space, address, access)?;
+        let Located { host: page, absolute, .. } = self.fill(selected, space, address, access)?;
         if self.transaction.is_active() {
             return self.isolated((page, absolute), address % PAGE_SIZE, length, access);
         }
@@ -316,14 +326,8 @@ impl Cpu {
         Ok(unsafe { page.add((address % PAGE_SIZE) as usize) })
     }
 
-    /// Translates without leaving an entry for operand accesses: host address of the page's first byte, and its absolute
-    /// address.
-    pub(crate) fn locate(
-        &mut self,
-        space: AddressSpace,
-        address: u64,
-        access: Access,
-    ) -> Result<(NonNull<u8>, u64), Exit> {
+    /// Translates without leaving an entry for operand accesses.
+    pub(crate) fn locate(&mut self, space: AddressSpace, address: u64, access: Access) -> Result<Located, Exit> {
         let key = self.space_key(space, address, access)?;
         let selected = self.select(key);
         self.fill(selected, space, address, access)
@@ -432,7 +436,7 @@ impl Cpu {
         space: AddressSpace,
         address: u64,
         access: Access,
-    ) -> Result<(NonNull<u8>, u64), Exit> {
+    ) -> Result<Located, Exit> {
         self.statistics.tlb_misses += 1;
         if let AddressSpace::Logical(base) = space {
             self.operand_accessed(base);
@@ -445,11 +449,14 @@ impl Cpu {
             let kind = Some(Protection::LowAddress);
             return Err(self.access_exception(ProgramCode::PROTECTION, kind, space, address, access));
         }
-        let (real, dat_protected, no_execution) = if key.real {
-            (address, false, false)
+        let (real, dat_protected, no_execution, entry) = if key.real {
+            (address, false, false, NO_PAGE_TABLE_ENTRY)
         } else {
             match self.translate_by(key.asce, address) {
-                Ok(t) => (t.real, t.protected, t.no_execution),
+                Ok(t) => {
+                    let paged = t.frame_bits == 12 && key.asce & asce::REAL_SPACE == 0;
+                    (t.real, t.protected, t.no_execution, if paged { t.entry } else { NO_PAGE_TABLE_ENTRY })
+                }
                 Err(fault) => return Err(self.access_exception(fault.code, None, space, address, access)),
             }
         };
@@ -489,20 +496,23 @@ impl Cpu {
             let addend = (page.host.as_ptr().expose_provenance() as u64).wrapping_sub(tag);
             // SAFETY: as above; no reference into the space is live.
             let selected = unsafe { &mut *selected };
-            let entry = selected.entries[Space::slot(address)];
+            let old = selected.entries[Space::slot(address)];
             let store = access == Access::Store;
             // A fetch does not take away the right to store that an earlier store has gained.
             let write = if store && !low_pages {
                 tag
-            } else if entry.write == tag && entry.page & !TlbEntry::LOW_ADDRESS == absolute {
-                entry.write
+            } else if old.write == tag
+                && old.page & !TlbEntry::LOW_ADDRESS == absolute
+                && selected.origin(address) == entry
+            {
+                old.write
             } else {
                 no_tag(Space::slot(address))
             };
             let low = if store && low_pages { TlbEntry::LOW_ADDRESS } else { 0 };
-            selected.set(address, TlbEntry { read: tag, write, addend, page: absolute | low });
+            selected.set(address, TlbEntry { read: tag, write, addend, page: absolute | low }, entry);
         }
-        Ok((page.host, absolute))
+        Ok(Located { host: page.host, absolute, entry })
     }
 
     fn has_protected_low_addresses(&self, key: SpaceKey) -> bool {

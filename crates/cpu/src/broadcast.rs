@@ -15,8 +15,8 @@ use crate::state::Cpu;
 pub enum Request {
     /// Purge all translations.
     FlushAll,
-    /// Purge translations of this page index, see [`Cpu::flush_page_index`].
-    FlushPageIndex(u64),
+    /// Purge the translations made from the page-table entry at this address, see [`Cpu::flush_page_table_entry`].
+    FlushPageTableEntry(u64),
     /// Purge the translations of this ASCE, see [`Cpu::flush_asce`].
     FlushAsce(u64),
     /// Purge the translations to the page at this absolute address, see [`Cpu::flush_absolute`].
@@ -291,12 +291,12 @@ impl Cpu {
         }
         let own = of_guest == self.is_guest();
         match request {
-            Request::FlushAll | Request::FlushPageIndex(_) | Request::FlushAsce(_) if !own => {
+            Request::FlushAll | Request::FlushPageTableEntry(_) | Request::FlushAsce(_) if !own => {
                 self.serve_other_kind(request);
             }
             Request::SetEpoch(..) if !own => self.want_host(),
             Request::FlushAll => self.flush_tlb(),
-            Request::FlushPageIndex(address) => self.flush_page_index(address),
+            Request::FlushPageTableEntry(origin) => self.flush_page_table_entry(origin),
             Request::FlushAsce(asce) => self.flush_asce(asce),
             Request::FlushAbsolute(absolute) => self.flush_absolute(absolute),
             Request::DropCode(absolute) => self.code.drop_page(absolute),

@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use softsie_isa::{Operands, decode, extract, instruction_length};
 use softsie_mem::{PAGE_SIZE, Page, PageMarks};
 
-use crate::access::{Access, AddressSpace};
+use crate::access::{Access, AddressSpace, Located};
 use crate::exit::Exit;
 use crate::model::Model;
 use crate::state::Cpu;
@@ -109,6 +109,8 @@ impl Drop for CodePage {
 
 /// [`Cpu::heat`] of a place that no engine is to look at.
 pub const HEAT_NEVER: u16 = u16::MAX - 1;
+/// Pages kept: when one more is executed, all are forgotten. Many programs, one after the other, would fill any memory.
+pub const CODE_PAGES: usize = 8192;
 /// After this many drops a page is not decoded any more …
 const DROPS: u16 = 16;
 /// … for this many of its instructions; then half as many drops are forgotten.
@@ -127,7 +129,7 @@ impl CodeStamp {
 
 /// All decoded pages of one CPU.
 pub struct CodeCache {
-    /// Pages live until the cache is dropped: TLB entries point to them.
+    /// Entries for instruction fetch point to pages, and so does the CPU to its current one: see [`Cpu::forget_code`].
     pages: HashMap<u64, *mut CodePage>,
     pub(crate) dispatch: Dispatch,
     /// Recently executed texts of EXECUTE targets and page-crossing instructions.
@@ -224,12 +226,19 @@ impl CodeCache {
     }
 }
 
+impl CodeCache {
+    /// Frees all pages: nobody has a pointer to one.
+    fn forget(&mut self) {
+        for (_, page) in self.pages.drain() {
+            // SAFETY: made by `Box::into_raw`, freed once.
+            drop(unsafe { Box::from_raw(page) });
+        }
+    }
+}
+
 impl Drop for CodeCache {
     fn drop(&mut self) {
-        for page in self.pages.values() {
-            // SAFETY: made by `Box::into_raw`, freed once.
-            drop(unsafe { Box::from_raw(*page) });
-        }
+        self.forget();
     }
 }
 
@@ -352,9 +361,12 @@ impl Cpu {
         if address & 1 != 0 {
             return Err(Exit::SPECIFICATION);
         }
-        let (host, absolute) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        let Located { host, absolute, entry } = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
         if address < PAGE_SIZE && self.fetches_by_override(absolute) {
             return Err(Exit::Synchronize);
+        }
+        if self.code.pages.len() >= CODE_PAGES && !self.code.pages.contains_key(&absolute) {
+            self.forget_code();
         }
         let stamps = &mut self.code.stamps;
         let page = *self.code.pages.entry(absolute).or_insert_with(|| {
@@ -378,9 +390,16 @@ impl Cpu {
             if (*page).valid && *bytes != (&(*page).copy)[..] {
                 self.code.drop_page(absolute);
             }
-            (*self.fetch_space).set_fetch(address, FetchEntry { tag: address & !(PAGE_SIZE - 1), page });
+            (*self.fetch_space).set_fetch(address, FetchEntry { tag: address & !(PAGE_SIZE - 1), page }, entry);
         }
         Ok(page)
+    }
+
+    /// Forgets all pages. The caller goes on with another current page, and nobody is executing a record of the old one.
+    fn forget_code(&mut self) {
+        self.flush_fetch();
+        self.run_page = ptr::null_mut();
+        self.code.forget();
     }
 
     /// Takes the text of the current page, which is the page of `address`, until it is good.
@@ -564,7 +583,7 @@ impl Cpu {
         if let Some(halfword) = self.decoded_halfword(address) {
             return Ok(halfword);
         }
-        let (host, absolute) = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        let Located { host, absolute, .. } = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
         let offset = address & 0xFFE;
         // A transaction executes what it has stored.
         let place = match self.transaction.isolation.view(absolute, offset) {

@@ -39,7 +39,7 @@ pub use art::AccessRegisterFault;
 pub use asn::{ASTE_ORIGIN, Aste, Authority};
 pub use broadcast::{Attention, Cluster, Request};
 pub use clock::{EXTENDED_TOD_MASK, TimerService, TodClock, clock_comparator_lead, tod_to_duration};
-pub use code::{CodeCache, CodePage, CodeStamp, Decoded, Dispatch, HEAT_NEVER, Handler};
+pub use code::{CODE_PAGES, CodeCache, CodePage, CodeStamp, Decoded, Dispatch, HEAT_NEVER, Handler};
 pub use control::{Cr0, Cr9, asce};
 pub use dat::{Protection, Translation, TranslationFault};
 pub use exit::{Exit, ProgramCode};

@@ -5,10 +5,10 @@ use crate::code::CodePage;
 use crate::state::Cpu;
 
 /// Entries of one space, for operand accesses. A power of two, at least 256 so that a page index selects whole sets. With
-/// 512, SQLite and Perl missed every hundredth time; what has never been used costs nothing.
-pub const TLB_ENTRIES: usize = 4096;
-/// Entries of one space, for instruction fetch. As above.
-pub(crate) const FETCH_ENTRIES: usize = 1024;
+/// 512, SQLite and Perl missed every hundredth time, with 4096 each round of fork and exec missed 2,000 times.
+pub const TLB_ENTRIES: usize = 8192;
+/// Entries of one space, for instruction fetch: as many pages as a kernel's text has. A miss compares the page's bytes.
+pub(crate) const FETCH_ENTRIES: usize = 4096;
 /// Entries are purged by parts, so that a space of few pages is purged soon.
 const PART: usize = TLB_ENTRIES / 64;
 const FETCH_PART: usize = FETCH_ENTRIES / 64;
@@ -55,6 +55,9 @@ pub(crate) struct FetchEntry {
     pub(crate) page: *mut CodePage,
 }
 
+/// The page-table entry of a translation that was made without one. No page-table entry is there.
+pub(crate) const NO_PAGE_TABLE_ENTRY: u64 = 1;
+
 const EMPTY_FETCH: FetchEntry = FetchEntry { tag: NO_TAG, page: std::ptr::null_mut() };
 
 /// What a translation depends on besides the address. Control bits that change translations flush everything instead.
@@ -83,6 +86,9 @@ pub struct Space {
     pub(crate) key: SpaceKey,
     pub(crate) entries: Box<[TlbEntry; TLB_ENTRIES]>,
     pub(crate) fetch: Box<[FetchEntry; FETCH_ENTRIES]>,
+    /// Where the page-table entries are that the entries above were made from: what is there does not matter for empty ones.
+    origins: Box<[u64; TLB_ENTRIES]>,
+    fetch_origins: Box<[u64; FETCH_ENTRIES]>,
     last_use: u64,
     /// By part: there may be entries for operands.
     used: u64,
@@ -111,29 +117,48 @@ pub fn boxed<T: Copy, const N: usize>(element: impl Fn(usize) -> T) -> Box<[T; N
     unsafe { array.assume_init() }
 }
 
+const _: () = assert!(PART <= 256 && FETCH_PART <= 256, "a page index is in a part once at most");
+
+/// The slots for pages with page index `index` in those parts, of `part` slots each, that are `used`.
+fn slots_of(index: usize, used: u64, part: usize) -> impl Iterator<Item = usize> {
+    // Such a slot is in every so many parts.
+    let distance = 256 / part;
+    let having_it = (u64::MAX / ((1 << distance) - 1)) << (index / part);
+    members(used & having_it).map(move |n| n * part + index % part)
+}
+
 impl Space {
     fn new(key: SpaceKey) -> Space {
         Space {
             key,
             entries: boxed(TlbEntry::empty),
             fetch: boxed(|_| EMPTY_FETCH),
+            origins: boxed(|_| NO_PAGE_TABLE_ENTRY),
+            fetch_origins: boxed(|_| NO_PAGE_TABLE_ENTRY),
             last_use: 0,
             used: 0,
             fetch_used: 0,
         }
     }
 
-    /// Makes the entry for operand accesses of the page of `address`.
-    pub(crate) fn set(&mut self, address: u64, entry: TlbEntry) {
+    /// Makes the entry for operand accesses of the page of `address`, from the page-table entry at `origin`.
+    pub(crate) fn set(&mut self, address: u64, entry: TlbEntry, origin: u64) {
         let slot = Self::slot(address);
         self.entries[slot] = entry;
+        self.origins[slot] = origin;
         self.used |= 1 << (slot / PART);
     }
 
-    /// Makes the entry for instruction fetch of the page of `address`.
-    pub(crate) fn set_fetch(&mut self, address: u64, entry: FetchEntry) {
+    /// Where the page-table entry is that the entry for operand accesses in the slot of `address` was made from.
+    pub(crate) fn origin(&self, address: u64) -> u64 {
+        self.origins[Self::slot(address)]
+    }
+
+    /// Makes the entry for instruction fetch of the page of `address`, from the page-table entry at `origin`.
+    pub(crate) fn set_fetch(&mut self, address: u64, entry: FetchEntry, origin: u64) {
         let slot = Self::fetch_slot(address);
         self.fetch[slot] = entry;
+        self.fetch_origins[slot] = origin;
         self.fetch_used |= 1 << (slot / FETCH_PART);
     }
 
@@ -235,16 +260,20 @@ impl Cpu {
         }
     }
 
-    /// Purges, in every space, translations of pages with the page index of `address` (bits 44-51): what IPTE names.
-    pub fn flush_page_index(&mut self, address: u64) {
-        let index = (address >> 12) as usize & 0xFF;
+    /// Purges, in every space, the translations made from the page-table entry at `origin`: what IPTE names by page-table origin
+    /// and page index.
+    pub fn flush_page_table_entry(&mut self, origin: u64) {
+        let index = (origin >> 3) as usize & 0xFF;
         for s in &mut self.spaces.list {
-            for slot in (index..TLB_ENTRIES).step_by(256).filter(|slot| s.used >> (slot / PART) & 1 != 0) {
-                s.entries[slot] = TlbEntry::empty(slot);
+            for slot in slots_of(index, s.used, PART) {
+                if s.origins[slot] == origin {
+                    s.entries[slot] = TlbEntry::empty(slot);
+                }
             }
-            for slot in (index..FETCH_ENTRIES).step_by(256).filter(|slot| s.fetch_used >> (slot / FETCH_PART) & 1 != 0)
-            {
-                s.fetch[slot] = EMPTY_FETCH;
+            for slot in slots_of(index, s.fetch_used, FETCH_PART) {
+                if s.fetch_origins[slot] == origin {
+                    s.fetch[slot] = EMPTY_FETCH;
+                }
             }
         }
     }

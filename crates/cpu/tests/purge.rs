@@ -39,7 +39,7 @@ fn other_cpus_have_purged_when_the_broadcast_returns() {
         std::thread::yield_now();
     }
     put(&mut here, &[(0x20028, 0x7400)]);
-    here.broadcast(Request::FlushPageIndex(0x5000));
+    here.broadcast(Request::FlushPageTableEntry(0x20028));
     purged.store(true, Ordering::SeqCst);
     assert_eq!(thread.join().unwrap(), (0x11, 0x5800));
     here.stop_running();
@@ -63,8 +63,10 @@ fn purges_take_what_they_name_and_leave_the_rest() {
     };
     assert_eq!(touch(&mut cpu), 4);
     assert_eq!(touch(&mut cpu), 0);
-    cpu.broadcast(Request::FlushPageIndex(0x5000));
+    cpu.broadcast(Request::FlushPageTableEntry(0x20028));
     assert_eq!(touch(&mut cpu), 2, "the page in both spaces");
+    cpu.broadcast(Request::FlushPageTableEntry(0x21028));
+    assert_eq!(touch(&mut cpu), 0, "the same page index in another table");
     cpu.broadcast(Request::FlushAbsolute(0x8000));
     assert_eq!(touch(&mut cpu), 2, "the frame in both spaces");
     cpu.broadcast(Request::FlushAsce(0x10003));

@@ -14,8 +14,9 @@ use softsie_cpu::layout;
 use crate::build::signature;
 use crate::frame::{Data, Frame, NEXT};
 
-/// Number of entries in the table. A power of two.
-pub(crate) const JUMPS: usize = 32768;
+/// Number of entries in the table. A power of two. With half as many, each round of fork and exec met 640 regions that had lost
+/// their place.
+pub(crate) const JUMPS: usize = 65536;
 
 /// A region that was entered at `address`.
 #[derive(Clone, Copy)]

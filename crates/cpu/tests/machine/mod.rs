@@ -22,10 +22,15 @@ const NOTHING: Dispatch = Dispatch { handler: |_, _| |_, _| Err(Exit::OPERATION)
 
 /// Storage that several CPUs can share; never freed.
 pub fn storage() -> Arc<Storage> {
-    let memory = NonNull::from(Box::leak(vec![0u8; SIZE as usize].into_boxed_slice())).cast::<u8>();
+    storage_of(SIZE)
+}
+
+/// As [`storage`], of `size` bytes.
+pub fn storage_of(size: u64) -> Arc<Storage> {
+    let memory = NonNull::from(Box::leak(vec![0u8; size as usize].into_boxed_slice())).cast::<u8>();
     let storage = Arc::new(Storage::new());
     // SAFETY: leaked memory lives for ever.
-    unsafe { storage.set_slot(0, 0, 0, SIZE, memory) }.unwrap();
+    unsafe { storage.set_slot(0, 0, 0, size, memory) }.unwrap();
     storage
 }
 

@@ -86,10 +86,11 @@ fn invalidate_page(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         return Err(Exit::SPECIFICATION);
     }
     for left in (0..=additional).rev() {
-        update_entry(cpu, page_table_entry(table, address), |entry| {
-            entry.fetch_or(PAGE_INVALID.to_be(), Ordering::SeqCst);
+        let entry = page_table_entry(table, address);
+        update_entry(cpu, entry, |place| {
+            place.fetch_or(PAGE_INVALID.to_be(), Ordering::SeqCst);
         })?;
-        purge(cpu, Request::FlushPageIndex(address), local);
+        purge(cpu, Request::FlushPageTableEntry(entry), local);
         if range {
             // The registers say how far it went; a count of 255 that all is done.
             address = address.wrapping_add(4096);
@@ -190,7 +191,7 @@ fn replace_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     }
     cpu.cc = 0;
     let request =
-        if designation >> 2 & 7 == 0 { Request::FlushPageIndex(address) } else { purge_by_asce(cpu, o.r3()) };
+        if designation >> 2 & 7 == 0 { Request::FlushPageTableEntry(entry) } else { purge_by_asce(cpu, o.r3()) };
     purge(cpu, request, o.m4() & 1 != 0);
     Err(Exit::Synchronize)
 }
@@ -198,10 +199,11 @@ fn replace_entry(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 fn reset_dat_protection(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     let (table, address): (u64, u64) = (cpu.gr(o.r1()), cpu.gr(o.r2()));
-    update_entry(cpu, page_table_entry(table, address), |entry| {
-        entry.fetch_and(!PAGE_PROTECTED.to_be(), Ordering::SeqCst);
+    let entry = page_table_entry(table, address);
+    update_entry(cpu, entry, |place| {
+        place.fetch_and(!PAGE_PROTECTED.to_be(), Ordering::SeqCst);
     })?;
-    purge(cpu, Request::FlushPageIndex(address), o.m4() & 1 != 0);
+    purge(cpu, Request::FlushPageTableEntry(entry), o.m4() & 1 != 0);
     fence(Ordering::SeqCst);
     Err(Exit::Synchronize)
 }
