@@ -467,6 +467,7 @@ impl Cpu {
             Ok(absolute) => absolute & !(PAGE_SIZE - 1),
             Err(code) => return Err(self.access_exception(code, None, space, address, access)),
         };
+        let host_index = self.host_page_index();
         let slots = self.slots.clone();
         let Some(page) = slots.page(absolute) else {
             let code = self.addressing(absolute);
@@ -501,16 +502,14 @@ impl Cpu {
             // A fetch does not take away the right to store that an earlier store has gained.
             let write = if store && !low_pages {
                 tag
-            } else if old.write == tag
-                && old.page & !TlbEntry::LOW_ADDRESS == absolute
-                && selected.origin(address) == entry
-            {
+            } else if old.write == tag && old.is_of(absolute) && selected.origin(address) == entry {
                 old.write
             } else {
                 no_tag(Space::slot(address))
             };
             let low = if store && low_pages { TlbEntry::LOW_ADDRESS } else { 0 };
-            selected.set(address, TlbEntry { read: tag, write, addend, page: absolute | low }, entry);
+            let page = TlbEntry::page(absolute, host_index) | low;
+            selected.set(address, TlbEntry { read: tag, write, addend, page }, entry);
         }
         Ok(Located { host: page.host, absolute, entry })
     }

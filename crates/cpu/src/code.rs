@@ -362,6 +362,7 @@ impl Cpu {
             return Err(Exit::SPECIFICATION);
         }
         let Located { host, absolute, entry } = self.locate(AddressSpace::Instruction, address, Access::Instruction)?;
+        let host_index = self.host_page_index();
         if address < PAGE_SIZE && self.fetches_by_override(absolute) {
             return Err(Exit::Synchronize);
         }
@@ -390,7 +391,8 @@ impl Cpu {
             if (*page).valid && *bytes != (&(*page).copy)[..] {
                 self.code.drop_page(absolute);
             }
-            (*self.fetch_space).set_fetch(address, FetchEntry { tag: address & !(PAGE_SIZE - 1), page }, entry);
+            let fetch = FetchEntry { tag: address & !(PAGE_SIZE - 1), page };
+            (*self.fetch_space).set_fetch(address, fetch, entry, host_index);
         }
         Ok(page)
     }

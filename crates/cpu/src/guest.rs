@@ -12,8 +12,9 @@ use softsie_mem::PAGE_SIZE;
 use crate::access::{Access, AddressSpace};
 use crate::broadcast::{Attention, Message, Request};
 use crate::control::asce;
-use crate::dat::{Dat, Protection, read_entry};
+use crate::dat::{Dat, Protection, TranslationFault, read_entry};
 use crate::exit::{Exit, ProgramCode};
+use crate::model::WrappingKeys;
 use crate::psw::PswMask;
 use crate::state::Cpu;
 
@@ -50,6 +51,10 @@ pub struct GuestStorage {
     pub state_description: u64,
     /// The host's real address of the facility list for STFLE, if there is one.
     pub facility_list: Option<u64>,
+    /// Absolute address of the designation of the release list, when the guest's page states are set without its host.
+    pub release_list: Option<u64>,
+    /// Keys of the guest's pages are in tables of the host, too.
+    pub page_status: bool,
     /// Absolute address of the doubleword by which invalidations of the guest's table entries exclude the host's own.
     pub interlock: Option<u64>,
 }
@@ -94,6 +99,8 @@ pub(crate) struct Host {
     deadline: Option<Instant>,
     due: bool,
     fault: Cell<Option<HostFault>>,
+    /// The page index of the host's address that was last reached.
+    index: Cell<u8>,
     /// The last value of the guest's TOD clock that was given out.
     last_tod: u64,
 }
@@ -142,6 +149,7 @@ impl Cpu {
         // KVM offers adapter-interruption suppression on machines without it, and relies on the instruction's interception.
         let mut model = (*self.model).clone();
         model.unannounced.set(ADAPTER_SUPPRESSION, true);
+        model.wrapping_keys = WrappingKeys::default();
         let mut cpu = Cpu::over(
             0,
             Arc::new(model),
@@ -152,6 +160,7 @@ impl Cpu {
             self.code.dispatch,
         );
         cpu.slots = self.slots.clone();
+        cpu.page_status = self.page_status;
         cpu.log.kept = true;
         cpu.host = Some(Box::new(Host {
             dat: Dat::default(),
@@ -160,6 +169,7 @@ impl Cpu {
             deadline: None,
             due: false,
             fault: Cell::new(None),
+            index: Cell::new(0),
             last_tod: 0,
         }));
         cpu
@@ -204,6 +214,7 @@ impl Cpu {
     fn reach_through(&self, host: &Host, absolute: u64, access: Access) -> Result<u64, ProgramCode> {
         let address = absolute.checked_add(host.storage.origin).filter(|address| *address <= host.storage.last);
         let Some(address) = address else { return Err(ProgramCode::ADDRESSING) };
+        host.index.set((address >> 12) as u8);
         let fault = |code, protection| {
             host.fault.set(Some(HostFault { code, protection, address, access }));
             Err(ProgramCode::HOST_FAULT)
@@ -221,6 +232,42 @@ impl Cpu {
             return fault(ProgramCode::ADDRESSING, None);
         }
         Ok(reached)
+    }
+
+    /// The page index, among those of the host's primary space, of what this CPU has last reached; zero when it is no guest's.
+    pub(crate) fn host_page_index(&self) -> u8 {
+        self.host.as_ref().map_or(0, |host| host.index.get())
+    }
+
+    /// Where the host's page-table entry of this guest's absolute address is, and the page in the machine's storage if it is there;
+    /// `None` when the host has no page status for it.
+    pub(crate) fn host_page(&self, absolute: u64) -> Result<Option<(u64, Option<u64>)>, ProgramCode> {
+        let Some(host) = self.host.as_ref().filter(|host| host.storage.page_status) else { return Ok(None) };
+        let address = absolute.checked_add(host.storage.origin).filter(|address| *address <= host.storage.last);
+        let Some(address) = address else { return Err(ProgramCode::ADDRESSING) };
+        let read = |entry| read_entry(&self.slots, entry).ok_or(ProgramCode::ADDRESSING);
+        match host.dat.translate(host.primary, address, read) {
+            Ok(t) if t.entry == 0 || t.frame_bits != 12 => Ok(None),
+            Ok(t) => Ok(Some((t.entry, Some(host.dat.prefixed(t.real))))),
+            Err(TranslationFault { code: ProgramCode::PAGE_TRANSLATION, entry: Some(entry) }) => {
+                Ok(Some((entry, None)))
+            }
+            Err(missing) => {
+                let access = Access::Fetch;
+                host.fault.set(Some(HostFault { code: missing.code, protection: None, address, access }));
+                Err(ProgramCode::HOST_FAULT)
+            }
+        }
+    }
+
+    /// Whether the state of this guest's pages is set without its host.
+    pub fn sets_page_states(&self) -> bool {
+        self.release_list().is_some()
+    }
+
+    /// Where the designation of the release list is.
+    pub(crate) fn release_list(&self) -> Option<u64> {
+        self.host.as_ref()?.storage.release_list
     }
 
     /// Whether the host permits fetches of the page at `absolute` and no stores.
@@ -288,9 +335,12 @@ impl Cpu {
     /// What is at an absolute address of the machine's storage, on its boundary; `None` when there is no storage.
     pub fn machine_cell<T: SharedWord>(&mut self, absolute: u64, access: Access) -> Option<&T> {
         let at = self.machine_host(absolute, access).ok()?.cast::<T>();
+        if size_of::<T>() > 8 || !at.is_aligned() {
+            return None;
+        }
         // SAFETY: on its boundary, hence within the page, which stays as long as the CPU does not serve requests: the
         // reference keeps it from that.
-        (size_of::<T>() <= 8 && at.is_aligned()).then(|| unsafe { at.as_ref() })
+        Some(unsafe { at.as_ref() })
     }
 
     /// Has the CPU that interprets this state description look at it.
@@ -412,6 +462,8 @@ impl Cpu {
     pub(crate) fn serve_other_kind(&mut self, request: Request) {
         let Some(host) = &self.host else { return };
         match request {
+            // The page index is the entry's number in its table.
+            Request::FlushPageTableEntry(origin) => self.flush_host_page_index((origin >> 3) as u8),
             Request::FlushAsce(table) if (table ^ host.primary) & (asce::ORIGIN | asce::TYPE) != 0 => {}
             _ => self.flush_tlb(),
         }

@@ -1,10 +1,9 @@
 //! Storage keys of the guest's pages, as the key instructions see and change them.
 //! Source: Principles of Operation, chapter 3, Storage Key; chapter 10: INSERT, SET STORAGE KEY EXTENDED, RESET REFERENCE BIT.
 
-use softsie_mem::{PAGE_SIZE, StorageKey};
+use softsie_mem::StorageKey;
 
 use crate::access::Access;
-use crate::broadcast::Request;
 use crate::exit::Exit;
 use crate::state::Cpu;
 
@@ -22,8 +21,11 @@ impl Cpu {
     ///
     /// # Errors
     /// Addressing exception.
-    pub fn inspect_storage_key(&self, absolute: u64) -> Result<StorageKey, Exit> {
+    pub fn inspect_storage_key(&mut self, absolute: u64) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
+        if let Some(key) = self.status_key(absolute)? {
+            return Ok(key);
+        }
         self.storage_key(absolute)
     }
 
@@ -33,15 +35,11 @@ impl Cpu {
     /// Addressing exception.
     pub fn set_storage_key(&mut self, absolute: u64, key: StorageKey) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
-        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
-        let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
-        // The key that is replaced decides, not one looked at before: another CPU may just have recorded a change, and go
-        // on storing by a translation that need not record it again.
-        let before = page.state.set_key(key);
-        if before != key {
-            self.broadcast(Request::FlushAbsolute(absolute & !(PAGE_SIZE - 1)));
+        if let Some(old) = self.set_status_key(absolute, key)? {
+            return Ok(old);
         }
-        Ok(before)
+        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
+        self.set_real_key(absolute, key).ok_or_else(|| Exit::Program(self.addressing(absolute)))
     }
 
     /// Clears the reference bit of the page at `absolute` and returns the key before.
@@ -50,12 +48,10 @@ impl Cpu {
     /// Addressing exception.
     pub fn reset_reference(&mut self, absolute: u64) -> Result<StorageKey, Exit> {
         self.storage.use_keys();
-        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
-        let page = self.slots.page(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))?;
-        let before = page.state.clear_key(StorageKey::REFERENCE);
-        if before.0 & StorageKey::REFERENCE != 0 {
-            self.broadcast(Request::FlushAbsolute(absolute & !(PAGE_SIZE - 1)));
+        if let Some(old) = self.reset_status_reference(absolute)? {
+            return Ok(old);
         }
-        Ok(before)
+        let absolute = self.reach(absolute, Access::Fetch).map_err(Exit::Program)?;
+        self.reset_real_reference(absolute).ok_or_else(|| Exit::Program(self.addressing(absolute)))
     }
 }

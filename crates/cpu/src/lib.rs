@@ -24,6 +24,7 @@ mod lowcore;
 pub mod measurement;
 mod model;
 pub mod order;
+mod page_status;
 mod peek;
 mod per;
 mod psw;

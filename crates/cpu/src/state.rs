@@ -54,6 +54,8 @@ pub struct Interceptions {
     pub programs: u128,
     /// Instructions that are intercepted.
     pub instructions: InterceptedInstructions,
+    /// Bits of control register 0 for facilities that the host withholds: they count as zero.
+    pub withheld: u64,
     /// External calls come by way of the state description of a guest's CPU.
     pub external_calls: bool,
     /// Supervisor calls that are intercepted: see [`Interceptions::intercepts_call`].
@@ -115,6 +117,26 @@ bitflags::bitflags! {
         const MOVE_PAGE = 1 << 15;
         /// LOAD and STORE GUARDED STORAGE CONTROLS.
         const GUARDED_STORAGE = 1 << 16;
+        /// PROGRAM CALL.
+        const PROGRAM_CALL = 1 << 17;
+        /// PROGRAM TRANSFER.
+        const PROGRAM_TRANSFER = 1 << 18;
+        /// PROGRAM RETURN.
+        const PROGRAM_RETURN = 1 << 19;
+        /// LOAD ADDRESS SPACE PARAMETERS.
+        const LOAD_PARAMETERS = 1 << 20;
+        /// BRANCH AND STACK.
+        const STACK = 1 << 21;
+        /// BRANCH AND SET AUTHORITY.
+        const SET_AUTHORITY = 1 << 22;
+        /// TEST AND SET that finds the lock taken.
+        const FAILED_TEST = 1 << 23;
+        /// COMPARE AND SWAP that finds another value.
+        const FAILED_SWAP = 1 << 24;
+        /// COMPARE DOUBLE AND SWAP that finds another value.
+        const FAILED_DOUBLE_SWAP = 1 << 25;
+        /// Those of which it depends on their outcome.
+        const FAILURES = Self::FAILED_TEST.bits() | Self::FAILED_SWAP.bits() | Self::FAILED_DOUBLE_SWAP.bits();
     }
 }
 
@@ -197,6 +219,8 @@ pub struct Cpu {
     pub interceptions: Interceptions,
     /// START INTERPRETIVE EXECUTION is interpreted; else the host completes it.
     pub interprets: bool,
+    /// Hosts in this machine have page-status tables: storage-key instructions of guests are interpreted by them.
+    pub page_status: bool,
     /// Where the host's table entries are for destination and source of a MOVE PAGE that is intercepted because the host has
     /// not both pages.
     pub partial_move: Option<[u64; 2]>,
@@ -297,6 +321,7 @@ impl Cpu {
             timer_due: false,
             interceptions: Interceptions::default(),
             interprets: false,
+            page_status: false,
             partial_move: None,
             program: ProgramData::default(),
             missing_storage: core::cell::Cell::new(0),
@@ -327,6 +352,12 @@ impl Cpu {
     #[inline(always)]
     pub fn cr0(&self) -> Cr0 {
         Cr0::from_bits_retain(self.cr[0])
+    }
+
+    /// Control register 0 without the bits for facilities that the host withholds.
+    #[inline(always)]
+    pub fn effective_cr0(&self) -> u64 {
+        self.cr[0] & !self.interceptions.withheld
     }
 
     /// The PSW with the condition code in place.

@@ -1,6 +1,8 @@
 //! The software TLB: one set of entries per recently used address space, so that reloading CR1 costs a look-up, not a flush.
 //! Source: Principles of Operation, chapter 3, Translation-Lookaside Buffer (what may be kept and what must be purged).
 
+use softsie_mem::PAGE_SIZE;
+
 use crate::code::CodePage;
 use crate::state::Cpu;
 
@@ -16,6 +18,8 @@ const FETCH_PART: usize = FETCH_ENTRIES / 64;
 const SPACES: usize = 16;
 /// A tag that no page-aligned address equals.
 const NO_TAG: u64 = 1;
+/// In [`TlbEntry::page`] of an entry that is empty: no page, the last one's address with all bits below.
+const NO_PAGE: u64 = !0;
 
 /// The tag of an entry of slot `slot` that no access hits. It is the address of a page far from those of the slot, so that
 /// no address from there lies less than a page after it.
@@ -34,17 +38,28 @@ pub struct TlbEntry {
     pub write: u64,
     /// Host address minus virtual address.
     pub addend: u64,
-    /// Absolute address of the page, plus [`TlbEntry::LOW_ADDRESS`].
+    /// Absolute address of the page, plus [`TlbEntry::LOW_ADDRESS`], plus for guests of the machine the page index of the
+    /// host's address in bits 52-59.
     pub page: u64,
 }
 
 impl TlbEntry {
+    /// `page` of the page at `absolute` whose page index in the host is `host_index`.
+    pub(crate) fn page(absolute: u64, host_index: u8) -> u64 {
+        absolute | u64::from(host_index) << 4
+    }
+
+    /// Whether it leads to the page at `absolute`.
+    pub(crate) fn is_of(&self, absolute: u64) -> bool {
+        self.page & !(PAGE_SIZE - 1) == absolute && self.page != NO_PAGE
+    }
+
     /// Flag in `page`: stores are permitted but for the bytes under low-address protection.
     pub(crate) const LOW_ADDRESS: u64 = 1;
 
     /// Of slot `slot`.
     fn empty(slot: usize) -> TlbEntry {
-        TlbEntry { read: no_tag(slot), write: no_tag(slot), addend: 0, page: NO_TAG }
+        TlbEntry { read: no_tag(slot), write: no_tag(slot), addend: 0, page: NO_PAGE }
     }
 }
 
@@ -89,6 +104,8 @@ pub struct Space {
     /// Where the page-table entries are that the entries above were made from: what is there does not matter for empty ones.
     origins: Box<[u64; TLB_ENTRIES]>,
     fetch_origins: Box<[u64; FETCH_ENTRIES]>,
+    /// For guests of the machine: the page index of each fetch entry's page in the host.
+    fetch_host: Box<[u8; FETCH_ENTRIES]>,
     last_use: u64,
     /// By part: there may be entries for operands.
     used: u64,
@@ -135,6 +152,7 @@ impl Space {
             fetch: boxed(|_| EMPTY_FETCH),
             origins: boxed(|_| NO_PAGE_TABLE_ENTRY),
             fetch_origins: boxed(|_| NO_PAGE_TABLE_ENTRY),
+            fetch_host: boxed(|_| 0),
             last_use: 0,
             used: 0,
             fetch_used: 0,
@@ -155,10 +173,11 @@ impl Space {
     }
 
     /// Makes the entry for instruction fetch of the page of `address`, from the page-table entry at `origin`.
-    pub(crate) fn set_fetch(&mut self, address: u64, entry: FetchEntry, origin: u64) {
+    pub(crate) fn set_fetch(&mut self, address: u64, entry: FetchEntry, origin: u64, host_index: u8) {
         let slot = Self::fetch_slot(address);
         self.fetch[slot] = entry;
         self.fetch_origins[slot] = origin;
+        self.fetch_host[slot] = host_index;
         self.fetch_used |= 1 << (slot / FETCH_PART);
     }
 
@@ -182,7 +201,7 @@ impl Space {
         let used = self.used;
         let parts = self.entries.chunks_exact_mut(PART).enumerate().filter(move |(part, _)| used >> part & 1 != 0);
         let entries = parts.flat_map(|(part, entries)| (part * PART..).zip(entries));
-        entries.filter(move |(_, e)| e.page & !TlbEntry::LOW_ADDRESS == absolute)
+        entries.filter(move |(_, e)| e.is_of(absolute))
     }
 
     pub(crate) fn slot(address: u64) -> usize {
@@ -273,6 +292,27 @@ impl Cpu {
             for slot in slots_of(index, s.fetch_used, FETCH_PART) {
                 if s.fetch_origins[slot] == origin {
                     s.fetch[slot] = EMPTY_FETCH;
+                }
+            }
+        }
+    }
+
+    /// Purges, in every space, translations that lead through pages of the host with page index `index`.
+    pub(crate) fn flush_host_page_index(&mut self, index: u8) {
+        for s in &mut self.spaces.list {
+            for part in members(s.used) {
+                for slot in part * PART..(part + 1) * PART {
+                    let page = s.entries[slot].page;
+                    if (page >> 4) as u8 == index && page != NO_PAGE {
+                        s.entries[slot] = TlbEntry::empty(slot);
+                    }
+                }
+            }
+            for part in members(s.fetch_used) {
+                for slot in part * FETCH_PART..(part + 1) * FETCH_PART {
+                    if s.fetch_host[slot] == index {
+                        s.fetch[slot] = EMPTY_FETCH;
+                    }
                 }
             }
         }

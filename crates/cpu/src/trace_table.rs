@@ -3,7 +3,7 @@
 
 use crate::access::Access;
 use crate::exit::{Exit, ProgramCode};
-use crate::state::Cpu;
+use crate::state::{Cpu, InterceptedInstructions};
 
 /// Trace-entry address in control register 12.
 const ENTRY_ADDRESS: u64 = 0x3FFF_FFFF_FFFF_FFFC;
@@ -49,7 +49,10 @@ impl Cpu {
     /// straight-line execution does not do. What turns it on ends a run.
     #[inline(always)]
     pub fn steps(&self) -> bool {
-        self.per_enabled() || self.traces_branches() || self.transaction.is_active()
+        self.per_enabled()
+            || self.traces_branches()
+            || self.transaction.is_active()
+            || self.interceptions.instructions.intersects(InterceptedInstructions::FAILURES)
     }
 
     /// Whether mode tracing is on.

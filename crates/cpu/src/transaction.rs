@@ -10,7 +10,6 @@ use crate::access::{Access, AddressSpace};
 use crate::broadcast::Request;
 use crate::exit::{Exit, ProgramCode};
 use crate::isolation::Isolation;
-use crate::lowcore::Lowcore;
 use crate::psw::{Psw, PswMask};
 use crate::state::Cpu;
 
@@ -91,6 +90,8 @@ pub struct Transaction {
     /// Attempts of a constrained transaction in a row that failed.
     failures: u32,
     why: Option<Abort>,
+    /// The diagnostic block of a program interruption that is about to be taken: the interruption's, or its host's.
+    pub program_block: Option<Box<[u8; TDB]>>,
     pub(crate) isolation: Isolation,
 }
 
@@ -113,6 +114,7 @@ impl Default for Transaction {
             octowords: Vec::new(),
             failures: 0,
             why: None,
+            program_block: None,
             isolation: Isolation::default(),
         }
     }
@@ -452,8 +454,7 @@ impl Cpu {
         }
         self.program = data;
         if why.code == Abort::PROGRAM {
-            // Without a prefix area the interruption itself fails.
-            let _ = self.write_absolute(self.prefix + Lowcore::PROGRAM_TDB, &block);
+            self.transaction.program_block = Some(Box::new(block));
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
 use softsie_cpu::{
-    Abort, Attention, Cpu, Cr0, Decoded, Dispatch, Exit, Handler, Model, ProgramCode, PswMask, intervention,
+    Abort, Attention, Cpu, Cr0, Decoded, Dispatch, Exit, Handler, InterceptedInstructions, Lowcore, Model, ProgramCode,
+    PswMask, intervention,
 };
 use softsie_isa::{Op, Operands, ROWS};
 
@@ -226,7 +227,15 @@ pub fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode
     if cpu.transaction.is_active() {
         code = transaction::interrupted(cpu, code, ilc)?;
     }
-    if cpu.interceptions.intercepts_program(code) {
+    let intercepted = cpu.interceptions.intercepts_program(code);
+    // An intercepted interruption's block is the host's of the guest.
+    if !(intercepted && cpu.is_guest())
+        && let Some(block) = cpu.transaction.program_block.take()
+    {
+        // Without a prefix area the interruption itself fails.
+        let _ = cpu.write_absolute(cpu.prefix + Lowcore::PROGRAM_TDB, &block[..]);
+    }
+    if intercepted {
         return Some(Leave::Program { code, length: ilc });
     }
     if cpu.program_interruption(code, ilc).is_err() {
@@ -386,6 +395,7 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
     cpu.per_operands(&d.operands);
     cpu.statistics.instructions += 1;
     let result = if O::ACTIVE { observed(cpu, observer, &raw const d) } else { (d.handler)(cpu, &d.operands) };
+    let result = if result.is_ok() && intercepts_failure(cpu, d.operands.op()) { Err(Exit::Intercept) } else { result };
     match result {
         Err(Exit::Branch) => cpu.per_branched(cpu.next_ia & cpu.address_mask),
         // The observer has stopped the run before the instruction.
@@ -400,6 +410,17 @@ fn step_recorded<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> 
         Some(_) => cpu.per_discard(),
     }
     leave
+}
+
+/// Whether the host wants to see that an interlocked update found something else than expected.
+fn intercepts_failure(cpu: &Cpu, op: Op) -> bool {
+    let which = match op {
+        Op::TS => InterceptedInstructions::FAILED_TEST,
+        Op::CS | Op::CSY | Op::CSG => InterceptedInstructions::FAILED_SWAP,
+        Op::CDS | Op::CDSY | Op::CDSG => InterceptedInstructions::FAILED_DOUBLE_SWAP,
+        _ => return false,
+    };
+    cpu.cc == 1 && cpu.interceptions.instructions.contains(which)
 }
 
 /// What follows an instruction of the current page that ended with `result`: the PSW's address is brought up to date,

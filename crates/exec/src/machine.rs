@@ -751,7 +751,7 @@ impl Machine for Cpu {
     #[inline(always)]
     fn require_vector(&mut self) -> Result<(), Exit> {
         let both = Cr0::AFP_REGISTER.bits() | Cr0::VECTOR.bits();
-        if self.cr[0] & both != both {
+        if self.effective_cr0() & both != both {
             return Err(crate::semantics::data_exception(self, 0xFE));
         }
         Ok(())

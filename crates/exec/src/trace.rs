@@ -14,14 +14,26 @@ use softsie_isa::{Class, FieldName, Op, Operand, Operands, disassemble};
 use crate::interpreter::Observer;
 
 /// Which instructions are traced: all conditions must hold. Written as
-/// `address=1000-1fff,cpu=0+1,class=general+control,count=1000000-1001000`; each part may be left out, and `all` traces
-/// everything. Numbers of `address` are hexadecimal; `count` numbers the CPU's instructions from 0.
+/// `address=1000-1fff,cpu=0+1,class=general+control,count=1000000-1001000,level=2`; each part may be left out, and `all` traces
+/// everything. Numbers of `address` are hexadecimal; `count` numbers the CPU's instructions from 0; `level` is 1 for the guest and 2
+/// for guests that it interprets itself, whose CPUs have addresses of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     addresses: Vec<RangeInclusive<u64>>,
     cpus: Vec<u16>,
     classes: Vec<Class>,
     window: Option<RangeInclusive<u64>>,
+    levels: Vec<u8>,
+}
+
+/// 1 for a CPU of the machine, 2 for one of a guest of the machine.
+fn level(cpu: &Cpu) -> u8 {
+    1 + u8::from(cpu.is_guest())
+}
+
+/// What a CPU is called in a trace.
+fn name(cpu: &Cpu) -> String {
+    format!("{}{}", if cpu.is_guest() { "guest" } else { "cpu" }, cpu.address)
 }
 
 fn range(text: &str, radix: u32) -> Result<RangeInclusive<u64>, String> {
@@ -37,9 +49,9 @@ impl FromStr for Filter {
     fn from_str(s: &str) -> Result<Filter, String> {
         let mut filter = Filter::default();
         for part in s.split(',').filter(|p| !p.is_empty() && *p != "all") {
-            let (name, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("`{part}` in the trace filter: write address=, cpu=, class= or count="))?;
+            let (name, value) = part.split_once('=').ok_or_else(|| {
+                format!("`{part}` in the trace filter: write address=, cpu=, class=, count= or level=")
+            })?;
             let values = value.split('+');
             match name {
                 "address" => filter.addresses = values.map(|v| range(v, 16)).collect::<Result<_, _>>()?,
@@ -49,12 +61,23 @@ impl FromStr for Filter {
                         .map(|v| v.parse().map_err(|_| format!("`{v}` is not a CPU number")))
                         .collect::<Result<_, _>>()?;
                 }
+                "level" => {
+                    filter.levels = values
+                        .map(|v| match v {
+                            "1" => Ok(1),
+                            "2" => Ok(2),
+                            _ => Err(format!("`{v}` is not a level: 1 and 2 are")),
+                        })
+                        .collect::<Result<_, _>>()?;
+                }
                 "class" => {
                     filter.classes =
                         values.map(|v| v.parse::<Class>().map_err(|e| e.to_string())).collect::<Result<_, _>>()?;
                 }
                 _ => {
-                    return Err(format!("`{name}` in the trace filter: the parts are address, cpu, class and count"));
+                    return Err(format!(
+                        "`{name}` in the trace filter: the parts are address, cpu, class, count and level"
+                    ));
                 }
             }
         }
@@ -63,9 +86,14 @@ impl FromStr for Filter {
 }
 
 impl Filter {
+    fn chooses_cpu(&self, cpu: &Cpu) -> bool {
+        (self.cpus.is_empty() || self.cpus.contains(&cpu.address))
+            && (self.levels.is_empty() || self.levels.contains(&level(cpu)))
+    }
+
     fn chooses(&self, cpu: &Cpu, address: u64, class: Class, count: u64) -> bool {
         (self.addresses.is_empty() || self.addresses.iter().any(|r| r.contains(&address)))
-            && (self.cpus.is_empty() || self.cpus.contains(&cpu.address))
+            && self.chooses_cpu(cpu)
             && (self.classes.is_empty() || self.classes.contains(&class))
             && self.window.as_ref().is_none_or(|w| w.contains(&count))
     }
@@ -174,8 +202,8 @@ impl Observer for Tracer {
         let length = usize::from(softsie_isa::instruction_length((text >> 56) as u8));
         let digits = format!("{text:016x}");
         let mut line = format!(
-            "cpu{} {address:016x} {:12} {:40} |",
-            cpu.address,
+            "{} {address:016x} {:12} {:40} |",
+            name(cpu),
             &digits[..2 * length],
             disassemble(text, address).text().replace('\t', " ")
         );
@@ -237,10 +265,13 @@ impl Observer for Tracer {
     }
 
     fn program_interruption(&mut self, cpu: &Cpu, code: ProgramCode) {
-        if self.filter.cpus.is_empty() || self.filter.cpus.contains(&cpu.address) {
+        if self.filter.chooses_cpu(cpu) {
             self.line(&format!(
-                "cpu{} program interruption {:04x} -> PSW {:016x} {:016x}",
-                cpu.address, code.0, cpu.psw.mask, cpu.psw.address
+                "{} program interruption {:04x} -> PSW {:016x} {:016x}",
+                name(cpu),
+                code.0,
+                cpu.psw.mask,
+                cpu.psw.address
             ));
         }
     }
@@ -252,9 +283,11 @@ mod tests {
 
     #[test]
     fn filters_are_read_and_bad_ones_named() {
-        let f: Filter = "address=1000-1fff+8000,cpu=0+2,class=general,count=5-9".parse().unwrap();
+        let f: Filter = "address=1000-1fff+8000,cpu=0+2,class=general,count=5-9,level=2".parse().unwrap();
         assert_eq!(f.addresses, [0x1000..=0x1FFF, 0x8000..=0x8000]);
         assert_eq!((f.cpus, f.classes, f.window), (vec![0, 2], vec![Class::General], Some(5..=9)));
+        assert_eq!(f.levels, [2]);
+        assert!("level=3".parse::<Filter>().is_err());
         assert_eq!("all".parse::<Filter>(), Ok(Filter::default()));
         assert!("speed=1".parse::<Filter>().unwrap_err().contains("speed"));
         assert!("address=xyz".parse::<Filter>().unwrap_err().contains("xyz"));

@@ -16,7 +16,7 @@ const OTHER_PSW_BITS: u64 = 3 << 46 | 8 << 40;
 impl Mode {
     #[inline(always)]
     pub(crate) fn of(cpu: &Cpu) -> Mode {
-        Mode::of_bits(cpu.psw.mask, cpu.cr[0])
+        Mode::of_bits(cpu.psw.mask, cpu.effective_cr0())
     }
 
     /// Of a PSW mask and CR0.

@@ -68,10 +68,14 @@ const MSA_EXTENSION_3: u16 = 76;
 /// Interpretive execution by the guest itself.
 const SIE: u16 = 1;
 
+/// Storage-key instructions of the guest's own guests, by page-status tables.
+const KEYS: u16 = 9;
+
 /// CPU features of the interface that the host offers its guests: enhanced suppression on protection; interpretive execution,
 /// system control areas anywhere, the interlock of invalidations, guest PER enhancement, storage-limit suppression, conditional
-/// external interruptions, interpreted SIGNAL PROCESSOR.
-const MACHINE_FEATURES: [u16; 8] = [0, SIE, 2, 3, 4, 5, 7, 12];
+/// external interruptions, interpreted storage keys, collaborative memory management, interpreted frame management and SIGNAL
+/// PROCESSOR, keyless subset.
+const MACHINE_FEATURES: [u16; 12] = [0, SIE, 2, 3, 4, 5, 7, KEYS, 10, 11, 12, 13];
 
 /// The model of a VM.
 #[derive(Debug, Clone)]
@@ -228,6 +232,11 @@ impl CpuModel {
     /// Whether START INTERPRETIVE EXECUTION is interpreted.
     pub(crate) fn interprets(&self) -> bool {
         self.features.feat[0] >> (63 - SIE) & 1 != 0
+    }
+
+    /// Whether storage-key instructions of guests are interpreted by page-status tables.
+    pub(crate) fn interprets_keys(&self) -> bool {
+        self.features.feat[0] >> (63 - KEYS) & 1 != 0
     }
 
     /// Attribute PROCESSOR_FEAT.

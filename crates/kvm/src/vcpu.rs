@@ -52,6 +52,7 @@ impl Vcpu {
             }
         };
         sie.cpu.interprets = model.interprets();
+        sie.cpu.page_status = model.interprets_keys();
         let sd = page.state_description();
         let mut flags = CpuFlags::ZARCH | CpuFlags::SM | CpuFlags::STOPPED;
         if model.has(78) {
@@ -135,6 +136,11 @@ impl Vcpu {
     /// What the engine for hot code has done for this vCPU. Waits for a run in progress to end.
     pub fn engine_counters(&self) -> softsie_sie::EngineCounters {
         self.sie.lock().engine_counters()
+    }
+
+    /// What guests of the guest have done on this vCPU. Waits for a run in progress to end.
+    pub fn guest_counters(&self) -> softsie_sie::GuestCounters {
+        self.sie.lock().guest_counters()
     }
 
     /// Traces the vCPU's instructions from its next run on, or stops tracing. No part of the KVM interface.

@@ -1,13 +1,16 @@
 //! START INTERPRETIVE EXECUTION by a guest that is itself a host: its guests' CPUs, entry and validity, and what becomes of
 //! their interceptions. Source: the reference of interpretive execution (entry checks, validity reasons, interceptions).
 
-use softsie_cpu::{Cpu, Exit, GuestStorage, InterceptedInstructions, Interceptions, Lowcore, ProgramCode, PswMask};
+use softsie_cpu::{
+    Cpu, Cr0, Exit, GuestStorage, InterceptedInstructions, Interceptions, Lowcore, ProgramCode, PswMask,
+};
 use softsie_exec::{Leave as Why, NoObserver, interrupt};
 use softsie_jit::Engine;
 use softsie_mem::{PAGE_SIZE, SlotMap};
 
 use crate::guarded_storage;
-use crate::run::{Leave, Sie, intercept};
+use crate::run::{GuestCounters, Leave, Runner, Sie, intercept};
+use crate::satellites::Satellites;
 use crate::state_description::{
     CpuFlags, Ecb, Ecb2, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
 };
@@ -51,6 +54,8 @@ pub(crate) enum Validity {
     Modes = 0x0001,
     /// Interpreted SIE is not installed.
     InterpretedSie = 0x0007,
+    /// The prefix area is outside of the guest's storage.
+    PrefixOutside = 0x0010,
     /// The system control area is in the host's prefix area.
     SystemControlAreaInPrefix = 0x0011,
     /// The system control area is not in storage.
@@ -61,8 +66,30 @@ pub(crate) enum Validity {
     SystemControlAreaLow = 0x0038,
     /// The system control area is in two pages.
     SystemControlAreaCrosses = 0x003B,
+    /// The formats of the control block for cryptography are not those that there are.
+    CryptographyFormat = 0x0022,
+    /// The control block for cryptography is not in storage.
+    Cryptography = 0x0035,
+    /// The control block for cryptography is needed and not there.
+    CryptographyOrigin = 0x0039,
+    /// The control block for cryptography is in two pages.
+    CryptographyCrosses = 0x003C,
     /// The main-storage origin is above the limit.
     Extent = 0x0041,
+    /// The control block for runtime instrumentation is not in storage.
+    Instrumentation = 0x0043,
+    /// The transaction-diagnostic block is not in storage.
+    DiagnosticBlock = 0x0080,
+    /// The facility list is not in storage.
+    FacilityList = 0x1090,
+    /// The annex is not in storage.
+    Annex = 0x10B0,
+    /// The annex has no size that there is.
+    AnnexSize = 0x10B1,
+    /// The annex is not on its boundary.
+    AnnexBoundary = 0x10B2,
+    /// The vector registers are not in storage.
+    VectorRegisters = 0x1310,
 }
 
 /// Stores a validity interception.
@@ -123,6 +150,15 @@ pub(crate) fn intercepted_instructions(sd: &StateDescription) -> InterceptedInst
         (InterceptionControls::STCK, I::STORE_CLOCK),
         (InterceptionControls::SPT, I::CPU_TIMER),
         (InterceptionControls::SCKC, I::CLOCK_COMPARATOR),
+        (InterceptionControls::TS, I::FAILED_TEST),
+        (InterceptionControls::CS, I::FAILED_SWAP),
+        (InterceptionControls::CDS, I::FAILED_DOUBLE_SWAP),
+        (InterceptionControls::PC, I::PROGRAM_CALL),
+        (InterceptionControls::PT, I::PROGRAM_TRANSFER),
+        (InterceptionControls::PR, I::PROGRAM_RETURN),
+        (InterceptionControls::LASP, I::LOAD_PARAMETERS),
+        (InterceptionControls::BAKR, I::STACK),
+        (InterceptionControls::BSA, I::SET_AUTHORITY),
     ] {
         all.set(instructions, controls.contains(control));
     }
@@ -130,11 +166,14 @@ pub(crate) fn intercepted_instructions(sd: &StateDescription) -> InterceptedInst
         all |= I::INSERT_KEY | I::SET_KEY | I::RESET_REFERENCE;
     }
     all.set(I::MANAGE_FRAME, !ecb2.contains(Ecb2::PFMFI));
-    all.set(I::FACILITY_LIST, sd.fac.get() & FACILITY_LIST == 0);
+    let no_list = sd.fac.get() & FACILITY_LIST == 0;
+    all.set(I::FACILITY_LIST, no_list || controls.contains(InterceptionControls::FACILITY));
     all.set(I::MOVE_PAGE, !sd.execution_controls().contains(ExecutionControls::MVPGI));
     all | guarded_storage::intercepted(sd)
 }
 
+/// Where the designation of the release list is in the state description.
+const RELEASE_LIST: u64 = core::mem::offset_of!(StateDescription, cbrlo) as u64;
 /// Address bits of the facility-list designation.
 const FACILITY_LIST: u32 = 0x7FFF_FFF8;
 
@@ -157,6 +196,14 @@ pub(crate) fn intercepted_programs(sd: &StateDescription) -> u128 {
         | bit(ProgramCode::PROTECTION, !sd.execution_controls().contains(ExecutionControls::PROTEXCI))
         | bit(ProgramCode::PRIVILEGED_OPERATION, controls.contains(InterceptionControls::PRIVILEGED))
         | per
+}
+
+/// Bits of control register 0 for what the host withholds.
+pub(crate) fn withheld(sd: &StateDescription) -> u64 {
+    let vector = sd.execution_controls().contains(ExecutionControls::VX);
+    let transactions = Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::TE);
+    let bits = |on: bool, what: Cr0| if on { 0 } else { what.bits() };
+    bits(vector, Cr0::VECTOR) | bits(transactions, Cr0::TRANSACTIONAL)
 }
 
 /// Whether an intercepted instruction is one of those that the keyless subset leaves out.
@@ -222,7 +269,7 @@ impl Sie {
     }
 
     /// START INTERPRETIVE EXECUTION, which the CPU has just met: `None` when it goes on at its PSW.
-    pub(crate) fn interpret(&mut self, text: u64, execute_length: u8) -> Option<Why> {
+    pub(crate) fn interpret(&mut self, text: u64, execute_length: u8, run: &mut Runner<'_>) -> Option<Why> {
         let length = if execute_length == 0 { 4 } else { execute_length };
         let at = self.cpu.psw.address.wrapping_sub(u64::from(length)) & self.cpu.address_mask;
         let base = (text >> 44 & 15) as usize;
@@ -238,8 +285,10 @@ impl Sie {
             guest.sie.cpu.serve_log(&missed);
         }
         self.choose_guest(absolute);
-        let Sie { cpu, guests, .. } = self;
+        let Sie { cpu, guests, counters, .. } = self;
+        counters.entries += 1;
         let (Guest { sie: guest, .. }, others) = guests.split_first_mut()?;
+        let before = guest.cpu.statistics.instructions;
         let end = match check(sd).and_then(|()| guest.take_over(cpu, sd, absolute)) {
             Err(validity) => {
                 invalid(sd, validity);
@@ -253,16 +302,26 @@ impl Sie {
                 let has_state =
                     || state_description(&storage.map(), absolute).is_some_and(|other| std::ptr::eq(other, sd));
                 cpu.watch_requests(Some(absolute));
-                let end = guest.run_guest(sd, has_state);
+                let end = guest.run_guest(sd, run, has_state);
                 cpu.watch_requests(None);
                 cpu.gr[..14].copy_from_slice(&guest.cpu.gr[..14]);
-                (cpu.ar, cpu.vr, cpu.fpc) = (guest.cpu.ar, guest.cpu.vr, guest.cpu.fpc);
+                (cpu.ar, cpu.fpc) = (guest.cpu.ar, guest.cpu.fpc);
+                if !guest.satellites.store_vector_registers(&mut guest.cpu) {
+                    cpu.vr = guest.cpu.vr;
+                }
                 if guarded_storage.is_some() && has_state() {
                     guarded_storage::give_back(cpu, sd, guest.cpu.guarded_storage);
                 }
                 end
             }
         };
+        counters.instructions += guest.cpu.statistics.instructions - before;
+        counters.assisted += std::mem::take(&mut guest.counters.assisted);
+        match end {
+            GuestEnd::Interception => counters.interceptions[usize::from(sd.icptcode.get())] += 1,
+            GuestEnd::HostRequest => counters.host_requests += 1,
+            GuestEnd::HostFault => counters.host_faults += 1,
+        }
         let messages = guest.cpu.take_log();
         if !messages.is_empty() {
             cpu.serve_log(&messages);
@@ -295,9 +354,11 @@ impl Sie {
                     cpu: self.cpu.guest(),
                     tracer: None,
                     engine: self.engine.as_ref().map(Engine::beside),
+                    counters: GuestCounters::default(),
                     guests: Vec::new(),
                     clock: (0, 0),
                     area: None,
+                    satellites: Satellites::default(),
                     partial: false,
                     paged: false,
                 };
@@ -315,12 +376,16 @@ impl Sie {
         };
         let list = sd.fac.get() & FACILITY_LIST;
         self.area = SystemControlArea::of(sd, host)?;
+        self.satellites = Satellites::of(sd, host)?;
+        let manages = Ecb2::from_bits_retain(sd.ecb2.get()).contains(Ecb2::CMMA);
         let interlocked = sd.execution_controls().contains(ExecutionControls::SII);
         let storage = GuestStorage {
             origin,
             last,
             state_description: absolute,
             facility_list: (list != 0).then_some(u64::from(list)),
+            release_list: (manages && host.page_status).then_some(absolute + RELEASE_LIST),
+            page_status: host.page_status,
             interlock: self.area.filter(|_| interlocked).map(SystemControlArea::interlock),
         };
         self.cpu.attach(host, storage);
@@ -335,6 +400,9 @@ impl Sie {
         }
         // The second page takes what an aborted transaction leaves.
         let both = Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::TE);
+        if prefix.checked_add(origin).is_none_or(|first| first > last) {
+            return Err(Validity::PrefixOutside);
+        }
         if !self.cpu.has_prefix_area(both) {
             return Err(Validity::Prefix);
         }
@@ -343,6 +411,8 @@ impl Sie {
         self.cpu.gr[..14].copy_from_slice(&host.gr[..14]);
         (self.cpu.gr[14], self.cpu.gr[15]) = (sd.gg14.get(), sd.gg15.get());
         (self.cpu.ar, self.cpu.vr, self.cpu.fpc) = (host.ar, host.vr, host.fpc);
+        self.satellites.wrap_keys(sd, host, &mut self.cpu);
+        self.satellites.load_vector_registers(&mut self.cpu);
         Ok(())
     }
 

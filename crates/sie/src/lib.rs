@@ -5,6 +5,7 @@
 mod guarded_storage;
 mod interpret;
 mod run;
+mod satellites;
 mod state_description;
 mod system_control;
 
@@ -14,7 +15,7 @@ pub use softsie_jit::{
     dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, take_dumps, without_signals,
 };
 
-pub use run::{Kicker, Leave, ProgramEvent, ProgramInterruption, Sie};
+pub use run::{GuestCounters, Kicker, Leave, ProgramEvent, ProgramInterruption, Sie};
 pub use state_description::{
     BeU8, BeU16, BeU32, BeU64, CpuFlags, Ecb, Ecb2, Ecb3, Ecd, ExecutionControls, InterceptionControls,
     StateDescription, icpt, icptstatus, lctl,

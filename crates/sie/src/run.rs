@@ -14,10 +14,51 @@ use softsie_mem::Storage;
 use crate::guarded_storage;
 use crate::interpret::{
     Guest, GuestEnd, Validity, intercepted_instructions, intercepted_programs, interrupt_by_timer, invalid,
-    specification, store_program, store_timer,
+    specification, store_program, store_timer, withheld,
 };
+use crate::satellites::Satellites;
 use crate::state_description::{CpuFlags, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus};
 use crate::system_control::{Assisted, SystemControlArea};
+
+/// What executes instructions until one does not simply go on.
+pub(crate) type Runner<'a> = dyn FnMut(&mut Cpu, Option<&mut Engine>) -> Why + 'a;
+
+fn unobserved(cpu: &mut Cpu, engine: Option<&mut Engine>) -> Why {
+    match engine {
+        Some(engine) => engine.run(cpu),
+        None => run(cpu, &mut NoObserver),
+    }
+}
+
+/// What a CPU's guests have done.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestCounters {
+    /// Times that START INTERPRETIVE EXECUTION was executed.
+    pub entries: u64,
+    /// Instructions of guests.
+    pub instructions: u64,
+    /// Instructions of guests that were completed here instead of by their host.
+    pub assisted: u64,
+    /// Ends by an exception of the host.
+    pub host_faults: u64,
+    /// Ends because something was wanted of the host.
+    pub host_requests: u64,
+    /// Interceptions by interception code.
+    pub interceptions: [u64; 256],
+}
+
+impl Default for GuestCounters {
+    fn default() -> Self {
+        GuestCounters {
+            entries: 0,
+            instructions: 0,
+            assisted: 0,
+            host_faults: 0,
+            host_requests: 0,
+            interceptions: [0; 256],
+        }
+    }
+}
 
 /// Why [`Sie::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +116,16 @@ pub struct Sie {
     pub tracer: Option<Tracer>,
     /// Executes what is hot.
     pub(crate) engine: Option<Engine>,
+    /// What guests of this machine have done on this CPU.
+    pub(crate) counters: GuestCounters,
     /// CPUs of guests of this machine, the last one used first.
     pub(crate) guests: Vec<Guest>,
     /// The difference of the clock that the state description's is added to.
     pub(crate) clock: (u64, u8),
     /// The system control area of this guest's CPU.
     pub(crate) area: Option<SystemControlArea>,
+    /// The other blocks of this guest's CPU.
+    pub(crate) satellites: Satellites,
     /// The instruction that is intercepted has been executed in part.
     pub(crate) partial: bool,
     /// Missing storage is the host's to provide.
@@ -103,9 +148,11 @@ impl Sie {
             cpu,
             tracer: None,
             engine: translator.map(Engine::of),
+            counters: GuestCounters::default(),
             guests: Vec::new(),
             clock: (0, 0),
             area: None,
+            satellites: Satellites::default(),
             partial: false,
             paged: false,
         }
@@ -119,6 +166,11 @@ impl Sie {
     /// What the engine has done, if there is one.
     pub fn engine_counters(&self) -> softsie_jit::Counters {
         self.engine.as_ref().map(Engine::counters).unwrap_or_default()
+    }
+
+    /// What the CPU's guests have done.
+    pub fn guest_counters(&self) -> GuestCounters {
+        self.counters
     }
 
     /// A handle that makes the CPU leave.
@@ -136,30 +188,31 @@ impl Sie {
     /// Runs the CPU until an interception or a request of the host.
     pub fn run(&mut self, sd: &StateDescription) -> Leave {
         match self.tracer.take() {
-            None => self.run_by(sd, |cpu, engine| match engine {
-                Some(engine) => engine.run(cpu),
-                None => run(cpu, &mut NoObserver),
-            }),
+            None => self.run_by(sd, &mut unobserved, &mut unobserved),
             Some(mut tracer) => {
-                let leave = self.run_observed(sd, &mut tracer);
+                // It sees the guests of this guest, too.
+                let tracers = std::cell::RefCell::new(&mut tracer);
+                let mut traced = |cpu: &mut Cpu, _: Option<&mut Engine>| run(cpu, *tracers.borrow_mut());
+                let mut guests = |cpu: &mut Cpu, _: Option<&mut Engine>| run(cpu, *tracers.borrow_mut());
+                let leave = self.run_by(sd, &mut traced, &mut guests);
                 self.tracer = Some(tracer);
                 leave
             }
         }
     }
 
-    /// As [`Sie::run`], showing every instruction to `observer`.
+    /// As [`Sie::run`], showing every instruction of the CPU, but none of its guests', to `observer`.
     pub fn run_observed<O: Observer>(&mut self, sd: &StateDescription, observer: &mut O) -> Leave {
-        self.run_by(sd, |cpu, _| run(cpu, observer))
+        self.run_by(sd, &mut |cpu, _| run(cpu, observer), &mut unobserved)
     }
 
-    fn run_by(&mut self, sd: &StateDescription, run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> Why) -> Leave {
+    fn run_by(&mut self, sd: &StateDescription, run: &mut Runner<'_>, guests: &mut Runner<'_>) -> Leave {
         if sd.has_cpu_flags(CpuFlags::STOP_INT) {
             return intercept(sd, icpt::STOP);
         }
         self.cpu.start_running();
         self.begin(sd);
-        let why = self.execute(None, run);
+        let why = self.execute(None, false, run, guests);
         self.cpu.end_measurement();
         self.store(sd);
         self.cpu.stop_running();
@@ -167,7 +220,12 @@ impl Sie {
     }
 
     /// Runs the CPU of a guest of this machine; `has_state` says at the end whether there still is a state description.
-    pub(crate) fn run_guest(&mut self, sd: &StateDescription, has_state: impl FnOnce() -> bool) -> GuestEnd {
+    pub(crate) fn run_guest(
+        &mut self,
+        sd: &StateDescription,
+        run: &mut Runner<'_>,
+        has_state: impl FnOnce() -> bool,
+    ) -> GuestEnd {
         if sd.has_cpu_flags(CpuFlags::STOP_INT) {
             intercept(sd, icpt::STOP);
             return GuestEnd::Interception;
@@ -175,12 +233,11 @@ impl Sie {
         self.begin(sd);
         self.cpu.interceptions.instructions = intercepted_instructions(sd);
         self.cpu.interceptions.programs = intercepted_programs(sd);
+        self.cpu.interceptions.withheld = withheld(sd);
         self.cpu.interceptions.supervisor_calls = sd.svcc.get();
         self.cpu.interceptions.external_calls = sd.execution_controls().contains(ExecutionControls::SIGPI);
-        let why = self.execute(Some(sd), |cpu, engine| match engine {
-            Some(engine) => engine.run(cpu),
-            None => run(cpu, &mut NoObserver),
-        });
+        let delivers = sd.execution_controls().contains(ExecutionControls::CEI);
+        let why = self.execute(Some(sd), delivers, run, &mut unobserved);
         self.cpu.end_measurement();
         if !has_state() {
             return GuestEnd::HostRequest;
@@ -226,19 +283,20 @@ impl Sie {
         self.cpu.arm_timer();
     }
 
-    /// Executes until there is something that the CPU does not do by itself. The CPU of a guest of this machine does what the
-    /// controls in `guest` permit.
+    /// Executes until there is something that the CPU does not do by itself. `delivers` says whether it delivers its timers'
+    /// interruptions. The CPU of a guest of this machine, whose state description is `guest`, does more.
     fn execute(
         &mut self,
         guest: Option<&StateDescription>,
-        mut run: impl FnMut(&mut Cpu, Option<&mut Engine>) -> Why,
+        delivers: bool,
+        run: &mut Runner<'_>,
+        guests: &mut Runner<'_>,
     ) -> Why {
-        let delivers = |sd: &StateDescription| sd.execution_controls().contains(ExecutionControls::CEI);
         loop {
             let why = run(&mut self.cpu, self.engine.as_mut());
             let leave = match (why, guest) {
                 (Why::Instruction { text, execute_length }, None) if self.interprets(text) => {
-                    self.interpret(text, execute_length)
+                    self.interpret(text, execute_length, guests)
                 }
                 (Why::Instruction { text, execute_length }, Some(sd)) => match self.assist(sd, text) {
                     Assisted::No => Some(why),
@@ -246,16 +304,19 @@ impl Sie {
                         self.partial = true;
                         Some(why)
                     }
-                    done => self.end_assisted(done, if execute_length == 0 { 4 } else { execute_length }),
+                    done => {
+                        self.counters.assisted += 1;
+                        self.end_assisted(done, if execute_length == 0 { 4 } else { execute_length })
+                    }
                 },
-                (Why::Timer, Some(sd))
-                    if delivers(sd)
+                (Why::Timer, _)
+                    if delivers
                         && self.cpu.interceptions.when_enabled & PswMask::EXTERNAL.bits() == 0
                         && interrupt_by_timer(&mut self.cpu) =>
                 {
                     None
                 }
-                (Why::ExternalCall, Some(sd)) => self.external_call(sd, delivers(sd)),
+                (Why::ExternalCall, Some(sd)) => self.external_call(sd, delivers),
                 _ => Some(why),
             };
             if let Some(leave) = leave {
@@ -304,6 +365,7 @@ impl Sie {
             }
             Why::Program { code, length } => {
                 store_program(sd, &mut self.cpu, code, length);
+                self.satellites.store_diagnostic_block(&mut self.cpu);
                 intercept(sd, icpt::PROGI)
             }
             Why::ProgramLoop => {

@@ -16,6 +16,7 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
     let (mut codes, mut instructions, mut sigp, mut exits) = (Tally::new(), Tally::new(), Tally::new(), Tally::new());
     let mut sum = softsie_kvm::CpuStatistics::default();
     let (mut entries, mut deliveries, mut sleeps) = (0, 0, 0);
+    let (mut guests, mut inner) = (softsie_kvm::GuestCounters::default(), Tally::new());
     let mut engine = softsie_kvm::EngineCounters::default();
     for cpu in &machine.cpus {
         let own = cpu.vcpu().beside_kvm().cpu_statistics();
@@ -33,6 +34,15 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         engine.interpreted += hot.interpreted;
         engine.ended += hot.ended;
         engine.searches += hot.searches;
+        let own = cpu.vcpu().beside_kvm().guest_counters();
+        guests.entries += own.entries;
+        guests.instructions += own.instructions;
+        guests.assisted += own.assisted;
+        guests.host_faults += own.host_faults;
+        guests.host_requests += own.host_requests;
+        for (code, count) in (0u8..).zip(own.interceptions).filter(|(_, count)| *count != 0) {
+            *inner.0.entry(interception_name(code)).or_default() += count;
+        }
         let statistics = cpu.vcpu().beside_kvm().statistics();
         entries += statistics.entries.get();
         deliveries += statistics.delivered.sum();
@@ -45,6 +55,13 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         exits.add(&statistics.exits, |reason| format!("exit reason {reason}"));
     }
     rows.push(("instructions", sum.instructions));
+    if guests.entries != 0 {
+        rows.push(("times START INTERPRETIVE EXECUTION by the guest", guests.entries));
+        rows.push(("instructions of guests of the guest", guests.instructions));
+        rows.push(("of those, completed without their host", guests.assisted));
+        rows.push(("exceptions of their host", guests.host_faults));
+        rows.push(("ends because their host was wanted", guests.host_requests));
+    }
     rows.push(("TLB hits", sum.tlb_hits));
     rows.push(("TLB misses, operands", sum.tlb_misses));
     rows.push(("TLB misses, instructions", sum.fetch_misses));
@@ -86,9 +103,13 @@ pub(crate) fn report(machine: &Machine, elapsed: Duration) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{count:>16}  {name}");
     }
-    for (title, tally) in
-        [("interceptions", codes), ("intercepted instructions", instructions), ("signals", sigp), ("exits", exits)]
-    {
+    for (title, tally) in [
+        ("interceptions", codes),
+        ("intercepted instructions", instructions),
+        ("signals", sigp),
+        ("exits", exits),
+        ("interceptions of guests of the guest", inner),
+    ] {
         if !tally.0.is_empty() {
             let _ = writeln!(text, "{title}:");
         }

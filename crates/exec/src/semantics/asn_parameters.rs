@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: SET SECONDARY ASN, SET SECONDARY ASN WITH INSTANCE, LOAD ADDRESS SPACE
 //! PARAMETERS, EXTRACT AND SET EXTENDED AUTHORITY.
 
-use softsie_cpu::{ASTE_ORIGIN, Aste, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry, asce};
+use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, Aste, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry, asce};
 use softsie_isa::Operands;
 
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_dat};
@@ -83,6 +83,7 @@ fn translated(cpu: &mut Cpu, asn: u16, instance: Option<u32>) -> Result<Option<(
 
 fn load_address_space_parameters(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    cpu.check_interception(InterceptedInstructions::LOAD_PARAMETERS)?;
     require_asn_translation(cpu)?;
     let (ea, controls) = (d1b1(cpu, o), d2b2(cpu, o).address);
     if ea.address & 7 != 0 {

@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: BRANCH AND SET AUTHORITY, BRANCH IN SUBSPACE GROUP; chapter 5,
 //! Dispatchable-Unit Control Table.
 
-use softsie_cpu::{ASTE_ORIGIN, AccessRegisterFault, Cpu, Exit, Psw, PswMask, TraceEntry, asce};
+use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AccessRegisterFault, Cpu, Exit, Psw, PswMask, TraceEntry, asce};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
@@ -31,6 +31,7 @@ const REDUCED: u32 = 8;
 const PROBLEM: u32 = 1;
 
 fn branch_and_set_authority(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::SET_AUTHORITY)?;
     let table = control_table(cpu)?;
     let authority = cpu.real_word(table + AUTHORITY)?;
     if authority & REDUCED == 0 { reduce(cpu, o, table) } else { restore(cpu, o, table, authority) }

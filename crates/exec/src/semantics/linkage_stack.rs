@@ -2,7 +2,7 @@
 //! Source: Principles of Operation, chapter 10: BRANCH AND STACK, EXTRACT STACKED REGISTERS, EXTRACT STACKED STATE, MODIFY
 //! STACKED STATE, PROGRAM RETURN.
 
-use softsie_cpu::{
+use softsie_cpu::{InterceptedInstructions, 
     AddressSpaceControl, Authority, Cpu, Exit, ProgramCode, Psw, PswMask, StackedState, StateKind, TraceEntry,
 };
 use softsie_isa::Operands;
@@ -25,6 +25,7 @@ semantics! {
 }
 
 fn branch_and_stack(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::STACK)?;
     require_primary_or_ar_mode(cpu)?;
     let mut saved = next_psw(cpu, o);
     let next = saved.address;
@@ -136,6 +137,7 @@ fn modify_state(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn program_return(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::PROGRAM_RETURN)?;
     require_primary_or_ar_mode(cpu)?;
     let state = cpu.current_state(true)?;
     let mut entry = [0; 288];

@@ -1,7 +1,7 @@
 //! PROGRAM CALL: from a PC number to an entry-table entry, then the basic or the stacking operation.
 //! Source: Principles of Operation, chapter 5, PC-Number Translation, Entry-Table Entries; chapter 10: PROGRAM CALL.
 
-use softsie_cpu::{ASTE_ORIGIN, AddressSpaceControl, Aste, Cpu, Exit, ProgramCode, Psw, PswMask, StateKind, TraceEntry};
+use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AddressSpaceControl, Aste, Cpu, Exit, ProgramCode, Psw, PswMask, StateKind, TraceEntry};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
@@ -134,6 +134,7 @@ fn find_entry(cpu: &mut Cpu, designation: u32, number: u32) -> Result<Entry, Exi
 }
 
 fn program_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::PROGRAM_CALL)?;
     let operand = d2b2(cpu, o).address as u32;
     let is_long = cpu.reuses_asns() && operand & LONG_NUMBER != 0;
     let number = if is_long { operand } else { operand & 0xF_FFFF };

@@ -1,7 +1,7 @@
 //! PROGRAM TRANSFER: returning from a basic PROGRAM CALL, or going to another primary space.
 //! Source: Principles of Operation, chapter 10: PROGRAM TRANSFER, PROGRAM TRANSFER WITH INSTANCE.
 
-use softsie_cpu::{ASTE_ORIGIN, AddressSpaceControl, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry};
+use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AddressSpaceControl, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
@@ -18,6 +18,7 @@ semantics! {
 }
 
 fn program_transfer<const INSTANCE: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
+    cpu.check_interception(InterceptedInstructions::PROGRAM_TRANSFER)?;
     require_dat(cpu)?;
     if cpu.psw.address_space() != AddressSpaceControl::Primary {
         return Err(SPECIAL_OPERATION);

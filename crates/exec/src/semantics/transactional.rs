@@ -20,7 +20,7 @@ semantics! {
 
 /// Special-operation exception unless control register 0 permits transactions.
 fn require_control(cpu: &Cpu) -> Result<(), Exit> {
-    if cpu.cr0().contains(Cr0::TRANSACTIONAL) {
+    if cpu.effective_cr0() & Cr0::TRANSACTIONAL.bits() != 0 {
         Ok(())
     } else {
         Err(Exit::Program(ProgramCode::SPECIAL_OPERATION))

@@ -5,7 +5,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use softsie_cpu::{Cluster, FacilityList, Model, Request, TimerService};
+use softsie_cpu::{Cluster, FacilityList, Model, Request, TimerService, WrappingKeys};
 use softsie_mem::Storage;
 use softsie_sie::{CpuFlags, ExecutionControls, Leave, Sie, StateDescription, Translation, Translator, icpt};
 
@@ -66,7 +66,8 @@ impl Machine {
         unsafe { storage.set_slot(0, 0, 0, SIZE as u64, memory) }.unwrap();
         let mut facilities = FacilityList::default();
         (0..=155).filter(|f| *f != 139).for_each(|f| facilities.set(f, true));
-        let model = Arc::new(Model { facilities, ..Model::default() });
+        let wrapping_keys = WrappingKeys::new(None, Some([0x5A; 32]));
+        let model = Arc::new(Model { facilities, wrapping_keys, ..Model::default() });
         let (cluster, timers) = (Arc::new(Cluster::new()), Arc::new(TimerService::new()));
         let mut sie = Sie::new(storage, model, 0, cluster, timers, translator);
         sie.cpu.interprets = true;

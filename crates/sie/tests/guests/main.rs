@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test says so by panicking
 
+mod controls;
 mod guarded_storage;
 mod hostile;
 mod machine;
+mod page_status;
 mod signal;
 
 use std::time::Duration;
@@ -70,7 +72,7 @@ fn the_target_of_execute_is_intercepted_with_its_modified_text() {
 #[test]
 fn a_state_description_that_is_not_valid_is_told_with_the_reason() {
     type Change = fn(&StateDescription);
-    let cases: [(u32, Change); 11] = [
+    let cases: [(u32, Change); 10] = [
         (0x01, |sd| sd.cpuflags.set(0)),
         (0x01, |sd| sd.cpuflags.set((CpuFlags::ZARCH | CpuFlags::RRF).bits())),
         (0x01, |sd| sd.cpuflags.set((CpuFlags::ZARCH | CpuFlags::MCDS).bits())),
@@ -78,7 +80,6 @@ fn a_state_description_that_is_not_valid_is_told_with_the_reason() {
         (0x07, |sd| sd.cpuflags.set((CpuFlags::ZARCH | CpuFlags::SLSV).bits())),
         (0x07, |sd| sd.cpuflags.set((CpuFlags::ZARCH | CpuFlags::SLSR).bits())),
         (0x41, |sd| sd.mso.set(ORIGIN + 0x10_0000)),
-        (0x37, |sd| sd.set_prefix(0x10_0000)),
         (0x38, |sd| {
             sd.eca.set(ExecutionControls::SII.bits());
             sd.scaol.set(0x1000);

@@ -24,8 +24,8 @@ struct Format {
 }
 
 const FORMATS: [Format; 2] = [
-    Format { extended: false, mask: AREA + 0x30, entry: |n| AREA + 0x40 + 32 * n as u64 },
-    Format { extended: true, mask: AREA + 0x40, entry: |n| AREA + 0x100 + 64 * n as u64 },
+    Format { extended: false, mask: AREA + 0x30, entry: |n| AREA + 0x40 + 32 * u64::from(n) },
+    Format { extended: true, mask: AREA + 0x40, entry: |n| AREA + 0x100 + 64 * u64::from(n) },
 ];
 
 impl Format {
