@@ -13,6 +13,9 @@ mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /dev/shm
 hostname softsie
 ifconfig lo 127.0.0.1 up 2>/dev/null
+for module in /softsie/modules/*.ko; do
+    [ ! -f "$module" ] || insmod "$module"
+done
 . /softsie/settings
 cd /root
 if [ -n "$ROWS" ]; then

@@ -29,6 +29,9 @@ pub struct Options {
     /// Print the counters of the run at its end
     #[arg(long)]
     stats: bool,
+    /// A package for the innermost guest, with all it depends on (more than once, or separated by commas)
+    #[arg(long = "package", value_name = "NAME", value_delimiter = ',')]
+    packages: Vec<String>,
     /// A command to run in the innermost guest; its exit status becomes this command's
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
@@ -38,6 +41,9 @@ pub struct Options {
 const PACKAGES: [&str; 1] = ["qemu-system-s390x"];
 /// The KVM module, below the kernel's modules.
 const KVM: &str = "arch/s390/kvm/kvm";
+/// Modules of the innermost guest, in this order: it has a disk and a network, by virtio.
+const MODULES: [&str; 4] =
+    ["drivers/block/virtio_blk", "net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net"];
 /// Megabytes of the innermost guest's storage, and how much more each host has than its guest: it holds the guest, and a root
 /// file system in storage twice over, packed and unpacked.
 const INNERMOST: u32 = 512;
@@ -54,8 +60,20 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     let kernel = fs::read(&guest.kernel).with_context(|| format!("cannot read {}", guest.kernel.display()))?;
     // From the inside to the outside: each host has its guest's initial ramdisk among its files.
     let innermost = Session::new(linux::terminal(), &options.command);
-    let mut ramdisk = initramfs::build(&busybox, &innermost);
-    let mut memory = INNERMOST;
+    let mut modules = Archive::new();
+    modules.directory("softsie/modules", 0o755);
+    for (n, name) in MODULES.iter().enumerate() {
+        let code = qemu_client::module(&target.join("linux/unpacked"), name)?;
+        modules.file(&format!("softsie/modules/{n:02}.ko"), 0o644, &code);
+    }
+    let mut ramdisk = if options.packages.is_empty() {
+        initramfs::build(&busybox, &innermost)
+    } else {
+        let user_land = rootfs::guest_user_land(&target, &options.source, &options.packages)?;
+        [rootfs::archive(&user_land, &guest.busybox, &[])?, initramfs::about(&innermost)].concat()
+    };
+    ramdisk.extend(modules.finish());
+    let mut memory = INNERMOST + twice(&ramdisk);
     for level in (1..=options.levels).rev() {
         let mut files = Archive::new();
         files.directory("guest", 0o755);
@@ -65,10 +83,16 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         let nests = level < options.levels;
         files.file("guest/start", 0o755, start(options.smp, memory, nests, !options.command.is_empty()).as_bytes());
         let session = Session::new(linux::terminal(), &["sh".to_owned(), "/guest/start".to_owned()]);
+        let held = twice(&ramdisk);
         ramdisk = [base.as_slice(), &files.finish(), &initramfs::about(&session)].concat();
-        memory += HOST;
+        memory += HOST + held;
     }
     boot(repository, &guest, options, &ramdisk, memory, innermost)
+}
+
+/// Megabytes for an initial ramdisk packed and unpacked.
+fn twice(ramdisk: &[u8]) -> u32 {
+    2 * (ramdisk.len() >> 20) as u32
 }
 
 /// The script by which a host starts its guest.
@@ -77,8 +101,11 @@ fn start(smp: u32, memory: u32, nests: bool, quiet: bool) -> String {
     let words = if quiet { "quiet nokaslr" } else { "nokaslr" };
     format!(
         "insmod /guest/kvm.ko nested={nested} || exit 125\n\
+         truncate -s 64M /guest/disk\n\
          exec qemu-system-s390x -accel kvm -smp {smp} -m {memory} -nodefaults -nographic \\\n\
          -chardev stdio,id=console,signal=off,mux=on -device sclpconsole,chardev=console \\\n\
+         -drive file=/guest/disk,format=raw,if=none,id=disk -device virtio-blk-ccw,drive=disk \\\n\
+         -netdev user,id=net -device virtio-net-ccw,netdev=net \\\n\
          -kernel /guest/vmlinuz -initrd /guest/initrd.cpio -append '{words} console=ttysclp0'\n"
     )
 }
