@@ -35,13 +35,17 @@ pub enum Step {
 
 struct OneInstruction {
     seen: bool,
+    request: bool,
     program: Option<ProgramCode>,
 }
 
 impl Observer for OneInstruction {
     const ACTIVE: bool = true;
 
-    fn before(&mut self, _: &Cpu, _: u64, _: &Decoded) -> bool {
+    fn before(&mut self, cpu: &Cpu, _: u64, _: &Decoded) -> bool {
+        if self.request {
+            cpu.attention().raise(Attention::HOST);
+        }
         !std::mem::replace(&mut self.seen, true)
     }
 
@@ -98,7 +102,16 @@ impl Bare {
 
     /// Executes the instruction at the PSW's address.
     pub fn step(&mut self) -> Step {
-        let mut observer = OneInstruction { seen: false, program: None };
+        self.step_with(false)
+    }
+
+    /// The same with the CPU being wanted for something else meanwhile, so that what can end early does.
+    pub fn step_wanted(&mut self) -> Step {
+        self.step_with(true)
+    }
+
+    fn step_with(&mut self, request: bool) -> Step {
+        let mut observer = OneInstruction { seen: false, request, program: None };
         self.cpu.start_running();
         let leave = run(&mut self.cpu, &mut observer);
         self.cpu.stop_running();

@@ -5,14 +5,11 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use softsie_cpu::{Lowcore, Psw};
 use softsie_isa::assemble;
 use softsie_tests::differential::Random;
-use softsie_tests::{Bare, Step};
+use softsie_tests::{Bare, Python, Step, cases, compared};
 
 const CODE: u64 = 0x1000;
 const OPERAND: u64 = 0x2000;
@@ -210,7 +207,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A line for the model.
-fn case(bare: &mut Bare, r: &mut Operands, form: &Form, text: &mut String) {
+fn case(bare: &mut Bare, r: &mut Operands, form: &Form) -> String {
     let mut asm = form.text.to_owned();
     let mut immediates = Vec::new();
     for limit in form.limits {
@@ -258,60 +255,37 @@ fn case(bare: &mut Bare, r: &mut Operands, form: &Form, text: &mut String) {
     let mut left = [0; 32];
     bare.cpu.read_absolute(OPERAND, &mut left).unwrap();
     let immediates = if immediates.is_empty() { "-".to_owned() } else { immediates.join(",") };
-    writeln!(
-        text,
+    format!(
         "{} {immediates} {v1:x} {v2:x} {v3:x} {general:x} {cc:x} {mask:x} {} | {after:032x} {:016x} {after_cc:x} {program:x} {}",
         asm.split(' ').next().unwrap(),
         hex(&storage),
         bare.cpu.gr[1],
         hex(&left),
     )
-    .unwrap();
 }
 
-fn compare(model: &str, forms: &'static [Form]) {
-    let cases: u32 = std::env::var("SOFTSIE_MODEL_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(2_000);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
-    let started = Command::new("python3").arg("-B").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = started else {
-        eprintln!("no python3: nothing is compared");
-        return;
-    };
-    let mut input = python.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut bare = Bare::new();
-            bare.cpu.cr[0] = 0x6_00E0;
-            let psw = [0x0000_0001_8000_0000u64.to_be_bytes(), NEW_PSW.to_be_bytes()].concat();
-            bare.cpu.write_absolute(Lowcore::PROGRAM_NEW_PSW, &psw).unwrap();
-            let mut r = Operands(Random::new(31));
-            for form in forms {
-                let mut text = String::new();
-                for n in 0..cases {
-                    case(&mut bare, &mut r, form, &mut text);
-                    if n % 1000 == 999 {
-                        input.write_all(text.as_bytes()).unwrap();
-                        text.clear();
-                    }
-                }
-                input.write_all(text.as_bytes()).unwrap();
-            }
-        });
-        python.wait_with_output().unwrap()
-    });
-    let differences = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && differences.is_empty(), "{}", {
-        let first: Vec<&str> = differences.lines().take(30).collect();
-        format!("{}\n{} lines of differences", first.join("\n"), differences.lines().count())
-    });
+fn compare(class: &str, model: &str, forms: &'static [Form]) {
+    let cases = cases("SOFTSIE_MODEL_CASES", 2_000);
+    let Some(mut python) = Python::start(model) else { return };
+    let mut bare = Bare::new();
+    bare.cpu.cr[0] = 0x6_00E0;
+    let psw = [0x0000_0001_8000_0000u64.to_be_bytes(), NEW_PSW.to_be_bytes()].concat();
+    bare.cpu.write_absolute(Lowcore::PROGRAM_NEW_PSW, &psw).unwrap();
+    let mut r = Operands(Random::new(31));
+    for form in forms {
+        for _ in 0..cases {
+            python.case(&case(&mut bare, &mut r, form));
+        }
+    }
+    compared(class, python.agrees(), "Python's integers");
 }
 
 #[test]
 fn vector_decimal() {
-    compare("vector_decimal.py", DECIMAL);
+    compare("vector-decimal", "vector_decimal.py", DECIMAL);
 }
 
 #[test]
 fn z17() {
-    compare("z17.py", Z17);
+    compare("vector-integer", "z17.py", Z17);
 }

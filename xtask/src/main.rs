@@ -3,6 +3,7 @@
 
 mod apt;
 mod bench;
+mod campaign;
 mod cargo;
 mod clif;
 mod coverage;
@@ -45,6 +46,8 @@ enum Chore {
     Linux(linux::Options),
     /// Compare the interpreter with QEMU: the same random sequences on both
     Diff(diff::Options),
+    /// Compare every class of instructions with QEMU and with independent models, a million cases each, and write docs/campaign.md
+    Campaign(campaign::Options),
     /// Put Debian packages for s390x and folders of your own into a root file system, and boot it or leave it in a file
     Rootfs(rootfs::Options),
     /// Run the guests of the memory model, shared code, purges and signals for many rounds
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Linux(options) => linux::run(&repository(), &options),
         Chore::Diff(options) => diff::run(&repository(), &options),
+        Chore::Campaign(options) => campaign::run(&repository(), &options),
         Chore::Rootfs(options) => rootfs::run(&repository(), &options),
         Chore::Litmus(options) => litmus::run(&repository(), &options),
         Chore::Oracles(options) => oracles::run(&repository(), &options),

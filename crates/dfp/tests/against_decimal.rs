@@ -98,6 +98,8 @@ fn check(text: &str) {
         let first: Vec<&str> = told.lines().take(20).collect();
         format!("{}\n{} lines of differences", first.join("\n"), told.lines().count())
     });
+    // For `cargo xtask campaign`.
+    println!("@compared\tdfp\t{lines}\tPython's decimal (libmpdec)");
 }
 
 fn shown<T: LowerHex>(outcome: &Outcome<T>) -> String {

@@ -131,8 +131,11 @@ fn delivered<F: Model>(v: Value, masks: Masks) -> Expected<F> {
     (F::bits(v.negative, (characteristic + 128) as u32 & 0x7F, fraction), exception, if v.negative { 1 } else { 2 })
 }
 
+/// `cargo xtask campaign` reads what is printed.
 fn cases() -> u64 {
-    std::env::var("SOFTSIE_HFP_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(20_000)
+    let cases = std::env::var("SOFTSIE_HFP_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(20_000);
+    println!("@compared\thfp\t{cases}\ta model on big integers");
+    cases
 }
 
 fn check<F: Model>(what: &str, operands: &dyn std::fmt::Debug, got: Outcome<F::Bits>, expected: Expected<F>) {

@@ -317,7 +317,9 @@ impl Random {
     }
 }
 
-/// How many cases a random test runs: `SOFTSIE_BFP_CASES` or the default.
+/// How many cases a random test runs: `SOFTSIE_BFP_CASES` or the default. `cargo xtask campaign` reads what is printed.
 pub fn cases(default: u64) -> u64 {
-    std::env::var("SOFTSIE_BFP_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+    let cases = std::env::var("SOFTSIE_BFP_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(default);
+    println!("@compared\tbfp\t{cases}\ta model on big integers");
+    cases
 }
