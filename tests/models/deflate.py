@@ -3,6 +3,7 @@ check value) and prints those that zlib does not expand to the data. `deflate.py
 zlib's in every level and strategy, some of it damaged or cut off, and what zlib makes of it: the data, `error` or `short`, and how
 many bytes of the compressed data it needs. Source: RFC 1951 as zlib has it.
 """
+import os
 import random
 import sys
 import zlib
@@ -72,9 +73,16 @@ def make(cases, seed):
             told = "error"
         out.append(f"{packed.hex() or '-'} {told} {len(packed) - len(expander.unused_data)}")
         if len(out) > 100:
-            print("\n".join(out))
-            out.clear()
-    print("\n".join(out))
+            send(out)
+    send(out)
+
+
+def send(out):
+    """Prints lines in pieces that a pipe takes as a whole, also when this process is stopped and goes on meanwhile."""
+    text = "".join(line + "\n" for line in out).encode()
+    while text:
+        text = text[os.write(1, text[:4096]):]
+    out.clear()
 
 
 if len(sys.argv) > 1:

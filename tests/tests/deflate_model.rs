@@ -165,6 +165,7 @@ impl Machine {
     /// Expands what zlib has made, and compares.
     fn expand(&mut self, line: &str) -> Result<(), String> {
         let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words.len(), 3, "a line of the model: {line:?}");
         let (packed, told, used) = (bytes(words[0]), words[1], words[2].parse::<u64>().unwrap());
         self.bare.cpu.write_absolute(PACKED, &packed).unwrap();
         self.new_task(0);

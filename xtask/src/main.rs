@@ -11,6 +11,7 @@ mod cpio;
 mod deb;
 mod diff;
 mod figures;
+mod gzip;
 mod initramfs;
 mod linux;
 mod litmus;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::gzip;
 use crate::initramfs::{self, Session, quoted};
 use crate::linux::{self, InitialRamdisk, Shape, Source};
 use crate::rootfs;
@@ -45,6 +46,8 @@ pub struct Options {
 /// A guest that runs longer than this waits for something that does not happen.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
+/// Packages of the guest's user land besides.
+const GUEST_PACKAGES: [&str; 2] = ["linux-perf", "util-linux"];
 /// Packages of both user lands.
 const PACKAGES: [&str; 13] = [
     "bzip2",
@@ -89,7 +92,12 @@ macro_rules! modules {
     ($($name:literal)*) => { &[$(same($name, concat!("python3 \"$ORACLES/python_modules.py\" ", $name))),*] };
 }
 
-const ORACLES: [Oracle; 9] = [
+const ORACLES: [Oracle; 10] = [
+    Oracle {
+        name: "machine",
+        long: false,
+        tasks: &[unlike("z16", "sh \"$ORACLES/machine.sh\" expected", "sh \"$ORACLES/machine.sh\"")],
+    },
     Oracle {
         name: "math",
         long: false,
@@ -108,6 +116,8 @@ const ORACLES: [Oracle; 9] = [
         tasks: &[
             same("all", "glibc-strings"),
             unlike("all-z13", "glibc-strings", "GLIBC_TUNABLES=glibc.cpu.hwcaps=z13 glibc-strings"),
+            unlike("all-z196", "glibc-strings", "GLIBC_TUNABLES=glibc.cpu.hwcaps=z196 glibc-strings"),
+            unlike("all-z10", "glibc-strings", "GLIBC_TUNABLES=glibc.cpu.hwcaps=z10 glibc-strings"),
             unlike("all-zEC12", "glibc-strings", "GLIBC_TUNABLES=glibc.cpu.hwcaps=zEC12 glibc-strings"),
             unlike("all-compiled-for-z15", "glibc-strings", "glibc-strings-z15"),
         ],
@@ -191,7 +201,8 @@ impl<'a> Setting<'a> {
         let softsie = linux::build_softsie(repository)?;
         let kernel = linux::fetch(&target.join("linux"), &options.source)?;
         let names = PACKAGES.map(str::to_owned);
-        let guest = rootfs::guest_user_land(&target, &options.source, &names)?;
+        let guest_names: Vec<String> = PACKAGES.into_iter().chain(GUEST_PACKAGES).map(str::to_owned).collect();
+        let guest = rootfs::guest_user_land(&target, &options.source, &guest_names)?;
         let packages =
             Packages { folder: &target.join("rootfs"), source: &options.source, architecture: host_architecture()? };
         let host = packages.user_land(&names)?;
@@ -251,7 +262,12 @@ impl<'a> Setting<'a> {
                 }
             }
         }
-        Ok(())
+        let mut command = Command::new("s390x-linux-gnu-gcc");
+        command.args(["-nostdlib", "-static", "-o"]).arg(guest.join("loop")).arg(self.sources.join("loop.S"));
+        if !command.status().context("cannot run s390x-linux-gnu-gcc")?.success() {
+            bail!("s390x-linux-gnu-gcc cannot assemble loop.S");
+        }
+        gzip::build(&self.folder.join("gzip"), &self.options.source, &guest.join("gzip-dfltcc"))
     }
 
     fn make_keys(&self) -> Result<()> {

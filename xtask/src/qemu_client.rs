@@ -232,7 +232,7 @@ fn build(folder: &Path, archive: &Path) -> Result<()> {
 }
 
 /// Runs a command with its output at the end of `log`, of which a failure shows the last lines.
-fn logged(command: &mut Command, log: &Path) -> Result<()> {
+pub fn logged(command: &mut Command, log: &Path) -> Result<()> {
     let name = command.get_program().display().to_string();
     let file = File::options().create(true).append(true).open(log)?;
     let status = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).status();
