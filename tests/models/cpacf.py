@@ -383,6 +383,8 @@ class Case:
             other = bytes(range(100, 100 + key.size))
             before = Key(self.function - 32, other).run("ECB", None, self.pb[key.size:key.size + 16], False)
             self.wrote(cipher(key.name + "-XTS", key.key + other, before, data, not self.decipher))
+        else:
+            self.wrote(b"")
         power = 1
         for _ in range(n // 16):
             power = times_alpha(power)
@@ -544,6 +546,7 @@ class Case:
         data = self.op2[:n]
         if self.function < 4:
             size, block, field, *_ = SHA[self.function]
+            need(self.gr0_after == self.gr0, "general register 0")
             done = n == self.lengths[1] and self.cc == 0
             need(done or self.cc == 3 and n % block == 0, "condition code")
             if done:
@@ -554,6 +557,7 @@ class Case:
         shake = self.function >= 36
         stored = self.lengths[0] - self.left[0] if shake else 0
         need(not shake or self.moved[0] == stored, "first operand's address")
+        need(shake or self.gr0_after == self.gr0, "general register 0")
         done = n == self.lengths[1] and (not shake or stored == self.lengths[0])
         need(self.cc == (0 if done else 3), "condition code")
         state, padded = self.pb[:200], bool(self.gr0 & 0x100)

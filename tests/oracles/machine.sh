@@ -10,8 +10,8 @@ check() {
     : >problems
 }
 
-# The features of z16 without GS, SORTL and PCI MIO, which are not announced.
-for feature in esan3 zarch stfle msa ldisp eimm dfp edat etf3eh highgprs te vx vxd vxe vxe2 vxp dflt vxp2 nnpa sie; do
+# The features of z16 without SORTL and PCI MIO, which are not announced.
+for feature in esan3 zarch stfle msa ldisp eimm dfp edat etf3eh highgprs te vx vxd vxe gs vxe2 vxp dflt vxp2 nnpa sie; do
     check "cpuinfo $feature" grep -q "^features.* $feature " /proc/cpuinfo
 done
 lscpu_says() { lscpu | grep -q "^$1: *$2$"; }
