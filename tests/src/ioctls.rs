@@ -1,6 +1,8 @@
-//! Random ioctls by number, in process: a client that does anything to the interface. Whatever it is, every call ends with a
-//! result or an error, and the process lives on. Source: the promise that bad input never harms the client.
+//! Random ioctls by number: a client that does anything to the interface, in process or by the preload library's door. Whatever
+//! it is, every call ends with a result or an error, and the process lives on. Source: the promise that bad input never harms the
+//! client.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,9 +12,8 @@ use parking_lot::Mutex;
 use softsie_kvm::abi::{
     CALLS, Call, Descriptor, KVM_S390_UCAS_MAP, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2,
 };
-use softsie_kvm::device::Flic;
-use softsie_kvm::ioctl::{self, Outcome};
-use softsie_kvm::{Errno, OwnMemory, System, Vcpu, Vm};
+
+use crate::ioctl_object::{Created, Object};
 
 /// Memory for the arguments of calls.
 const ARENA: usize = 1 << 16;
@@ -52,21 +53,60 @@ impl Choices<'_> {
 
 /// A client with all it has created.
 struct Client {
-    system: System,
-    vms: Vec<Arc<Vm>>,
-    vcpus: Vec<Arc<Vcpu>>,
-    devices: Vec<Arc<Flic>>,
+    system: Object,
+    vms: Vec<Arc<Object>>,
+    vcpus: Vec<Arc<Object>>,
+    devices: Vec<Arc<Object>>,
     /// What the watch kicks.
     running: Arc<Watch>,
-    arena: MmapMut,
+    arena: Fenced,
     /// Last, so that it outlives the VMs.
     guest: MmapMut,
+}
+
+/// Memory with some around it that nobody can access: what a call writes beyond it would be this process's own, whose client
+/// has asked for that.
+struct Fenced {
+    memory: MmapMut,
+    length: usize,
+}
+
+/// The length of each fence; calls access memory upwards, so that they meet it wherever they begin.
+const FENCE: usize = 1 << 20;
+
+impl Fenced {
+    fn new(length: usize) -> std::io::Result<Self> {
+        let memory = MmapMut::map_anon(length + 2 * FENCE)?;
+        for fence in [0, FENCE + length] {
+            // SAFETY: a part of the mapping that nothing refers to.
+            let result =
+                unsafe { libc::mprotect(memory.as_ptr().add(fence).cast_mut().cast(), FENCE, libc::PROT_NONE) };
+            if result != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
+        Ok(Self { memory, length })
+    }
+}
+
+impl core::ops::Deref for Fenced {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.memory[FENCE..FENCE + self.length]
+    }
+}
+
+impl core::ops::DerefMut for Fenced {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[FENCE..FENCE + self.length]
+    }
 }
 
 /// Ends runs that would not end by themselves.
 #[derive(Default)]
 struct Watch {
-    running: Mutex<Option<Arc<Vcpu>>>,
+    running: Mutex<Option<Arc<Object>>>,
     end: AtomicBool,
 }
 
@@ -86,14 +126,26 @@ impl Watch {
 /// # Errors
 /// The host has no memory.
 pub fn run_random_ioctls(bytes: &[u8]) -> std::io::Result<usize> {
+    run(Object::default(), bytes)
+}
+
+/// As [`run_random_ioctls`], on descriptors: of the device node `node`, before which the preload library is to be.
+///
+/// # Errors
+/// The host has no memory, or no such node.
+pub fn run_random_ioctls_on(node: &Path, bytes: &[u8]) -> std::io::Result<usize> {
+    run(Object::open(node)?, bytes)
+}
+
+fn run(system: Object, bytes: &[u8]) -> std::io::Result<usize> {
     let running = Arc::new(Watch::default());
     let mut client = Client {
-        system: System::new(),
+        system,
         vms: Vec::new(),
         vcpus: Vec::new(),
         devices: Vec::new(),
         running: running.clone(),
-        arena: MmapMut::map_anon(ARENA)?,
+        arena: Fenced::new(ARENA)?,
         guest: MmapMut::map_anon(GUEST)?,
     };
     let calls = AtomicUsize::new(0);
@@ -101,6 +153,7 @@ pub fn run_random_ioctls(bytes: &[u8]) -> std::io::Result<usize> {
         scope.spawn(|| running.kick_now_and_then());
         let mut choices = Choices(bytes);
         client.begin();
+        assert!(client.vcpus.iter().any(|vcpu| vcpu.page().is_some()), "there is a vCPU, with its page");
         while !choices.0.is_empty() {
             client.step(&mut choices);
             calls.fetch_add(1, Ordering::Relaxed);
@@ -141,13 +194,21 @@ impl Client {
             16 => drop(remove(&mut self.vcpus, choices)),
             17 => drop(remove(&mut self.vms, choices)),
             18 => drop(remove(&mut self.devices, choices)),
+            // Another descriptor for the same.
+            19 => {
+                let list = [&mut self.vms, &mut self.vcpus, &mut self.devices];
+                let Some(list) = list.into_iter().nth(usize::from(choices.byte() % 3)) else { return };
+                if let Some(copy) = nth(list, usize::from(choices.byte())).and_then(|object| object.duplicate()) {
+                    push(list, copy);
+                }
+            }
             _ => self.call(choices),
         }
     }
 
     fn write_page(&mut self, choices: &mut Choices<'_>) {
         let Some(vcpu) = choices.of(&self.vcpus) else { return };
-        let page = vcpu.kvm_run().as_ptr().cast::<u8>();
+        let Some(page) = vcpu.page() else { return };
         let at = usize::from(u16::from_le_bytes(choices.take())) % (4096 - 8);
         let value = interesting(choices, 0);
         // SAFETY: within the page, which lives as long as the vCPU; nobody runs it.
@@ -173,24 +234,27 @@ impl Client {
             Descriptor::Vm => self.call_vm(index, request, argument),
             Descriptor::Vcpu => {
                 let Some(vcpu) = nth(&self.vcpus, index) else { return };
-                *self.running.running.lock() = Some(vcpu.clone());
                 let argument = if request == KVM_S390_UCAS_MAP { self.bound_mapping(argument) } else { argument };
+                vcpu.about_to_run();
+                *self.running.running.lock() = Some(vcpu.clone());
                 // SAFETY: mappings are of memory that is unmapped after the vCPUs are gone.
-                let outcome = unsafe { ioctl::vcpu(&vcpu, request, argument, &OwnMemory) };
+                let created = unsafe { vcpu.call(request, argument) };
                 *self.running.running.lock() = None;
-                self.keep(outcome);
+                self.keep(created);
             }
             Descriptor::Device => {
                 let Some(device) = nth(&self.devices, index) else { return };
-                let outcome = ioctl::device(&device, request, argument, &OwnMemory);
-                self.keep(outcome);
+                // SAFETY: devices use no memory but what is designated, which is ours.
+                let created = unsafe { device.call(request, argument) };
+                self.keep(created);
             }
         }
     }
 
     fn call_system(&mut self, request: u32, argument: u64) {
-        let outcome = ioctl::system(&self.system, request, argument);
-        self.keep(outcome);
+        // SAFETY: as for devices.
+        let created = unsafe { self.system.call(request, argument) };
+        self.keep(created);
     }
 
     fn call_vm(&mut self, index: usize, request: u32, argument: u64) {
@@ -199,8 +263,8 @@ impl Client {
             self.bound_slot(argument);
         }
         // SAFETY: slots lie over memory that is unmapped after the VMs are gone.
-        let outcome = unsafe { ioctl::vm(&vm, request, argument, &OwnMemory) };
-        self.keep(outcome);
+        let created = unsafe { vm.call(request, argument) };
+        self.keep(created);
     }
 
     /// Makes a slot's memory a part of ours, if the argument is where we put arguments; its other values stay.
@@ -257,19 +321,12 @@ impl Client {
         arena + at as u64
     }
 
-    fn keep(&mut self, outcome: Result<Outcome, Errno>) {
-        match outcome {
-            Ok(Outcome::Vm(vm)) => push(&mut self.vms, vm),
-            Ok(Outcome::Vcpu(vcpu)) => push(&mut self.vcpus, vcpu),
-            Ok(Outcome::Device(created)) => {
-                let _ = created.put(1000, &OwnMemory);
-                push(&mut self.devices, created.device);
-            }
-            Ok(Outcome::Statistics(file)) => {
-                let mut bytes = [0; 256];
-                assert!(file.read_at(0, &mut bytes) == bytes.len() && file.read_at(u64::MAX, &mut bytes) == 0);
-            }
-            Ok(_) | Err(_) => {}
+    fn keep(&mut self, created: Option<Created>) {
+        match created {
+            Some(Created::Vm(vm)) => push(&mut self.vms, vm),
+            Some(Created::Vcpu(vcpu)) => push(&mut self.vcpus, vcpu),
+            Some(Created::Device(device)) => push(&mut self.devices, device),
+            None => {}
         }
     }
 }

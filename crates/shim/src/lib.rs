@@ -25,5 +25,5 @@ mod signals;
 pub(crate) use allocator::Private;
 
 /// All memory of this library.
-#[global_allocator]
+#[cfg_attr(not(feature = "system-allocator"), global_allocator)]
 static MEMORY: Private = Private::new();
