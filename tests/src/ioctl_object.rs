@@ -21,7 +21,7 @@ use softsie_kvm::{OwnMemory, System, Vcpu, Vm};
 
 /// What an ioctl is made on.
 pub(crate) enum Object {
-    System(System),
+    System(Box<System>),
     Vm(Arc<Vm>),
     Vcpu(Arc<Vcpu>),
     Device(Arc<Flic>),
@@ -46,7 +46,7 @@ pub(crate) struct Numbered {
 
 impl Default for Object {
     fn default() -> Self {
-        Self::System(System::new())
+        Self::System(Box::default())
     }
 }
 

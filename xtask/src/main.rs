@@ -22,6 +22,7 @@ mod oracles;
 mod programs;
 mod progress;
 mod qemu_client;
+mod qemu_client_disk;
 mod rootfs;
 mod soak;
 mod tests;

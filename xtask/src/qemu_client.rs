@@ -16,7 +16,7 @@ use crate::cargo::cargo;
 use crate::cpio::Archive;
 use crate::linux::{self, Guest, Source};
 use crate::progress::Step;
-use crate::{deb, initramfs};
+use crate::{deb, initramfs, qemu_client_disk};
 
 /// What the program is called.
 const PROGRAM: &str = "qemu-system-s390x";
@@ -48,7 +48,7 @@ const OPTIONS: [&str; 15] = [
     "--disable-debug-info",
 ];
 /// Modules of Debian's kernel that the guest loads, in this order.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "drivers/block/virtio_blk",
     "net/core/failover",
     "drivers/net/net_failover",
@@ -59,6 +59,7 @@ const MODULES: [&str; 14] = [
     "net/9p/9pnet",
     "fs/9p/9p",
     "net/9p/9pnet_virtio",
+    "crypto/crc32c_generic",
     "lib/crc16",
     "fs/mbcache",
     "fs/jbd2/jbd2",
@@ -78,6 +79,9 @@ pub struct Options {
     /// Build only
     #[arg(long)]
     build: bool,
+    /// Also make the root disk of the longer tests: an ext4 file system with a compiler
+    #[arg(long)]
+    disk: bool,
     /// Number of CPUs of the guest
     #[arg(long, value_name = "N", default_value_t = 2)]
     smp: u32,
@@ -88,19 +92,11 @@ pub struct Options {
 
 /// Builds what is missing, and boots Debian's kernel, or runs the tests.
 pub fn run(repository: &Path, options: &Options) -> Result<u8> {
-    let target = linux::target(repository);
-    let folder = target.join("qemu-client");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let folder = fs::canonicalize(&folder).with_context(|| format!("cannot open {}", folder.display()))?;
-    let guest = linux::fetch(&target.join("linux"), &options.source)?;
-    prepare(&folder, &guest, &target, &options.source)?;
-    let step = Step::start("building softsie and its preload library");
-    let softsie = linux::build_softsie(repository)?;
-    let built = cargo(repository).args(["build", "--release", "--quiet", "--package", "softsie-shim"]).status();
-    if !built.context("cannot run cargo")?.success() {
-        bail!("the preload library does not build");
+    let (folder, guest) = provide(repository, &options.source)?;
+    if options.disk {
+        qemu_client_disk::make(repository, &linux::target(repository), &folder, &guest, &options.source)?;
     }
-    drop(step);
+    let softsie = build_softsie(repository)?;
     if options.build {
         return Ok(0);
     }
@@ -125,6 +121,34 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     qemu.arg("-kernel").arg(folder.join("vmlinuz")).arg("-initrd").arg(folder.join("initrd.cpio"));
     qemu.args(["-append", "nokaslr quiet console=ttysclp0"]).args(&options.arguments);
     linux::start(&mut qemu)
+}
+
+/// Gets or builds what QEMU needs; where it is, and what its guest is made of.
+fn provide(repository: &Path, source: &Source) -> Result<(PathBuf, Guest)> {
+    let target = linux::target(repository);
+    let folder = target.join("qemu-client");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = fs::canonicalize(&folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let guest = linux::fetch(&target.join("linux"), source)?;
+    prepare(&folder, &guest, &target, source)?;
+    Ok((folder, guest))
+}
+
+/// Builds softsie and its preload library; where the former is.
+fn build_softsie(repository: &Path) -> Result<PathBuf> {
+    let _step = Step::start("building softsie and its preload library");
+    let softsie = linux::build_softsie(repository)?;
+    let built = cargo(repository).args(["build", "--release", "--quiet", "--package", "softsie-shim"]).status();
+    if !built.context("cannot run cargo")?.success() {
+        bail!("the preload library does not build");
+    }
+    Ok(softsie)
+}
+
+/// For the tests that have QEMU as their client: says why they cannot be run, if they cannot.
+pub fn provide_for_tests(repository: &Path, source: &Source) -> Result<Option<anyhow::Error>> {
+    build_softsie(repository)?;
+    Ok(provide(repository, source).err())
 }
 
 /// Makes the folder complete: the program, its firmware, the kernel and an initial ramdisk.

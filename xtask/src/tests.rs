@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cargo::cargo;
-use crate::linux;
+use crate::{linux, qemu_client};
 
 /// Options of `cargo xtask test`.
 #[derive(Args, Debug)]
@@ -32,6 +32,15 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     cargo.component("clippy", "clippy")?;
     cargo.run("format", &["fmt", "--all", "--check"])?;
     cargo.run("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    eprintln!("== QEMU as a KVM client");
+    let start = Instant::now();
+    let source = linux::Source { mirror: options.mirror.clone(), unsigned: false, update: false };
+    let untested = qemu_client::provide_for_tests(repository, &source)?;
+    let untested = untested.map(|reason| format!("NOT TESTED: QEMU as a KVM client, because {reason:#}"));
+    match &untested {
+        Some(complaint) => eprintln!("== {complaint}"),
+        None => eprintln!("== QEMU as a KVM client: there in {:.0} s", start.elapsed().as_secs_f64()),
+    }
     if cargo.has("nextest") {
         cargo.run("tests", &["nextest", "run", "--workspace", "--no-tests=pass"])?;
         cargo.run("documentation tests", &["test", "--workspace", "--doc", "--quiet"])?;
@@ -39,7 +48,10 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         cargo.run("tests", &["test", "--workspace", "--quiet"])?;
     }
     boots(repository, options)?;
-    eprintln!("all checks passed");
+    match untested {
+        Some(complaint) => eprintln!("all checks passed; but {complaint}"),
+        None => eprintln!("all checks passed"),
+    }
     Ok(0)
 }
 

@@ -13,6 +13,7 @@
 //! translations of earlier runs, with `identity` of this build; `perf_map` names for profilers; `dump` regions as text.
 
 mod arena;
+mod at_exit;
 mod build;
 mod cc;
 mod chain;
@@ -37,6 +38,7 @@ mod translator;
 mod two_operands;
 mod vector;
 
+pub use at_exit::save_translations;
 pub use compiler::{Error, Optimization, host_features};
 pub use dump::{Listing, dump_regions_at, take_dumps};
 pub use engine::{Counters, Engine};

@@ -11,6 +11,7 @@ use rustc_hash::FxBuildHasher;
 use softsie_cpu::{Cpu, Decoded, Model};
 
 use crate::arena::Arena;
+use crate::at_exit;
 use crate::compiler::{Compiler, Error, Optimization};
 use crate::dump::{self, Listing};
 use crate::frame::{Data, THUNKS};
@@ -271,7 +272,8 @@ const REST: Duration = Duration::from_secs(2);
 /// Unless it is less than this.
 const ENOUGH: u32 = 64;
 
-struct Inner {
+/// What a translator and its thread share.
+pub(crate) struct Inner {
     options: Options,
     current: RwLock<Arc<Generation>>,
     /// Number of the current generation.
@@ -299,7 +301,7 @@ impl Translator {
     pub fn new(options: Options) -> Result<Translator, Error> {
         let mut compiler = Compiler::new(options.optimization)?;
         let generation = Generation::new(1, options.code, &mut compiler)?;
-        Ok(Translator(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             options,
             current: RwLock::new(Arc::new(generation)),
             generation: AtomicU64::new(1),
@@ -310,7 +312,9 @@ impl Translator {
             translated: Mutex::default(),
             queue: Mutex::default(),
             wake: Condvar::new(),
-        })))
+        });
+        at_exit::note(&inner);
+        Ok(Translator(inner))
     }
 
     /// How translations are made.
@@ -552,7 +556,7 @@ impl Inner {
     }
 
     /// Keeps for later runs what these do not have yet.
-    fn save(&self) {
+    pub(crate) fn save(&self) {
         let Some(Some(saved)) = self.saved.get() else { return };
         let generation = self.current.read().clone();
         let mut known = generation.known.write();

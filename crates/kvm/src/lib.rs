@@ -46,7 +46,7 @@ pub use own_memory::OwnMemory;
 pub use softsie_cpu::{Model as CpuModel, Statistics as CpuStatistics};
 pub use softsie_sie::{
     EngineCounters, GuestCounters, Listing, Style, TraceFilter, Tracer, Translated, Translation, address_of_symbol,
-    dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, take_dumps,
+    dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, save_translations, take_dumps,
 };
 pub use system::System;
 pub use vcpu::Vcpu;

@@ -12,7 +12,8 @@ mod system_control;
 pub use softsie_exec::{Filter as TraceFilter, Tracer};
 pub use softsie_jit::{
     Counters as EngineCounters, Listing, Options as Translation, Style, Translated, Translator, address_of_symbol,
-    dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, take_dumps, without_signals,
+    dump_regions_at, enable_perf_map, keep_translations, keep_translations_by_default, save_translations, take_dumps,
+    without_signals,
 };
 
 pub use run::{GuestCounters, Kicker, Leave, ProgramEvent, ProgramInterruption, Sie};

@@ -181,7 +181,8 @@ fn store_additional_status(machine: &Machine, target: &Cpu, parameter: u64) -> R
             stored = machine.storage.write(address, &bytes(vectors.as_flattened()));
         }
         if machine.has_guarded_storage && length > GUARDED_STORAGE_AT {
-            stored = stored.and(machine.storage.write(address + GUARDED_STORAGE_AT, &bytes(&guarded_storage)));
+            let bytes = bytes(&guarded_storage);
+            stored = stored.and_then(|()| machine.storage.write(address + GUARDED_STORAGE_AT, &bytes));
         }
         Ok(match stored {
             Some(()) => Answer::Accepted,
