@@ -167,6 +167,7 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
     for (name, value) in &case.before {
         match name.as_str() {
             "dat" => dat = value != "0",
+            "interprets" => cpu.interprets = value != "0",
             "absent" => absent.push(number(value)? as u64),
             "readonly" => readonly.push(number(value)? as u64),
             _ => {}
@@ -178,7 +179,7 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
     // Storage keys come last: making the state before is a reference to storage itself.
     let is_key = |name: &str| name.starts_with('k') && name != "key";
     for (name, value) in case.before.iter().filter(|(name, _)| !is_key(name)) {
-        if !matches!(name.as_str(), "dat" | "absent" | "readonly") && !apply(cpu, name, value)? {
+        if !matches!(name.as_str(), "dat" | "absent" | "readonly" | "interprets") && !apply(cpu, name, value)? {
             return Err(format!("unknown setting `{name}`"));
         }
     }
