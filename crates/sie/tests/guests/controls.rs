@@ -320,6 +320,29 @@ fn a_host_with_a_machine_check_waits_for_the_mask() {
 }
 
 #[test]
+fn protection_and_privilege_have_controls() {
+    // STG %r1,0x100: low-address protection.
+    each(&[0xE3, 0x10, 0x01, 0x00, 0x00, 0x24], |m| {
+        m.guest().gcr[0].set(0xE0 | 1 << 28);
+        assert_eq!((m.interception(), m.guest().iprcc.get()), (icpt::PROGI, 4));
+        let sd = m.guest();
+        assert_eq!((sd.pgmilc.get(), sd.gpsw_addr.get(), sd.tecmc.get() & 0xC80), (6, PROGRAM + 6, 0x480));
+        sd.eca.set(ExecutionControls::PROTEXCI.bits());
+        sd.gpsw_addr.set(PROGRAM);
+        assert_eq!(interruption(m), 4);
+    });
+    // SSM 0x100 in the problem state.
+    each(&[0x80, 0x00, 0x01, 0x00], |m| {
+        m.guest().gpsw_mask.set(PSW | 1 << 48);
+        assert_eq!(interruption(m), 2);
+        m.guest().ictl.set(InterceptionControls::PRIVILEGED.bits());
+        m.guest().gpsw_addr.set(PROGRAM);
+        m.guest().gpsw_mask.set(PSW | 1 << 48);
+        assert_eq!((m.interception(), m.guest().iprcc.get()), (icpt::PROGI, 2));
+    });
+}
+
+#[test]
 fn a_trace_shows_guests_and_counters_count_them() {
     use std::io::Write;
     use std::sync::Arc;
