@@ -212,7 +212,8 @@ impl Sie {
         }
         self.cpu.start_running();
         self.begin(sd);
-        let why = self.execute(None, false, run, guests);
+        let delivers = sd.execution_controls().contains(ExecutionControls::CEI);
+        let why = self.execute(None, delivers, run, guests);
         self.cpu.end_measurement();
         self.store(sd);
         self.cpu.stop_running();
