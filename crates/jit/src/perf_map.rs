@@ -86,7 +86,8 @@ pub(crate) fn note(start: *const u8, size: usize, name: impl FnOnce() -> Name) {
 pub(crate) enum Name {
     /// A part of the engine.
     Own(&'static str),
-    /// A region: its guest address, which is logical or real, its absolute address and its style.
+    /// A region: its guest address, which is logical or real, its absolute address and its style. Without a symbol it is named
+    /// by both: the absolute one is the same for all processes, the other is what `--dump-region` takes.
     Guest { address: u64, absolute: u64, style: &'static str },
 }
 
@@ -97,7 +98,7 @@ impl Name {
             Name::Guest { address, absolute, style } => {
                 match symbols.range(..=address).next_back().filter(|(at, _)| address - **at < REACH) {
                     Some((at, name)) => format!("guest:{name}+{:#x}:{style}", address - at),
-                    None => format!("guest:{absolute:#x}:{style}"),
+                    None => format!("guest:{absolute:#x}@{address:#x}:{style}"),
                 }
             }
         }
@@ -139,8 +140,8 @@ mod tests {
         let name = |address| Name::Guest { address, absolute: 0x7_0000, style: "best" }.text(&symbols);
         assert_eq!(name(0x10FE), "guest:first+0xfe:best");
         assert_eq!(name(0x1100), "guest:second+0x0:best");
-        assert_eq!(name(0xFFF), "guest:0x70000:best");
-        assert_eq!(name(0x1100 + REACH), "guest:0x70000:best");
+        assert_eq!(name(0xFFF), "guest:0x70000@0xfff:best");
+        assert_eq!(name(0x1100 + REACH), format!("guest:0x70000@{:#x}:best", 0x1100 + REACH));
         assert_eq!(Name::Own("chain").text(&symbols), "softsie:chain");
     }
 }
