@@ -171,7 +171,7 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// Goes on at a leader: its parameters are the registers that the region uses and the condition code.
+    /// Goes on at a leader: its parameters are the registers that it gets and the condition code.
     fn edge(&mut self, to: Block, item: &Item) {
         if self.plan.style == Style::Quick {
             self.park();
@@ -179,10 +179,10 @@ impl Builder<'_, '_> {
             return;
         }
         let mut arguments: Vec<BlockArg> = Vec::with_capacity(19);
-        for r in self.plan.used.members() {
-            if !item.dirty.has(r) {
-                self.e.write_back_one(r);
-            }
+        for r in self.plan.used.without(item.dirty).members() {
+            self.e.write_back_one(r);
+        }
+        for r in self.plan.handed_on(item) {
             let whole = self.plan.full.has(r) && !item.split.has(r);
             if !whole && self.e.state.gr[usize::from(r)].full_is_dirty {
                 self.e.write_back_one(r);
@@ -208,7 +208,7 @@ impl Builder<'_, '_> {
             return;
         }
         let mut gr = [Gpr::default(); 16];
-        for r in self.plan.used.members() {
+        for r in self.plan.handed_on(item) {
             let dirty = item.dirty.has(r);
             gr[usize::from(r)] = if self.plan.full.has(r) && !item.split.has(r) {
                 let v = self.e.b.append_block_param(block, types::I64);

@@ -109,6 +109,9 @@ pub(crate) struct Item {
     /// Those that may not be any more what they were at the region's entry, or whose storage may have been translated
     /// otherwise since.
     pub(crate) changed: Set,
+    /// Those whose values before it emitted code asks for, on some way on within the region: a leader gets these and those that
+    /// the CPU lacks.
+    pub(crate) wanted: Set,
     /// It is part of a loop within the region.
     repeated: bool,
 }
@@ -272,6 +275,26 @@ impl Plan {
                 }
             }
         }
+        changed = true;
+        while changed {
+            changed = false;
+            for n in (0..self.items.len()).rev() {
+                let after = [next[n], targets[n]].into_iter().flatten().filter_map(|to| self.items.get(to));
+                let after = after.fold(Set::default(), |all, to| all.union(to.wanted));
+                let i = &self.items[n];
+                // What is replaced by half is still asked for. Handlers have everything in the CPU.
+                let kept = after.without(i.survey.written.without(Set(i.survey.narrow.0 & self.full.0)));
+                let kept = if i.emits { kept } else { Set::default() };
+                let wanted = i.survey.read.union(kept);
+                changed |= wanted != i.wanted;
+                self.items[n].wanted = wanted;
+            }
+        }
+    }
+
+    /// The registers that a leader gets as values from the code before it.
+    pub(crate) fn handed_on(&self, leader: &Item) -> impl Iterator<Item = u8> + use<> {
+        Set(self.used.0 & (leader.dirty.0 | leader.wanted.0)).members()
     }
 }
 
@@ -441,6 +464,7 @@ impl Item {
             dirty: Set::default(),
             split: Set::default(),
             changed: Set::default(),
+            wanted: Set::default(),
             repeated: false,
         })
     }

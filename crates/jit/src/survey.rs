@@ -21,6 +21,8 @@ pub(crate) struct Survey {
     enhanced: bool,
     /// General registers of which anything is read or written.
     pub(crate) used: Set,
+    /// Those of which anything is read.
+    pub(crate) read: Set,
     /// Those written.
     pub(crate) written: Set,
     /// Those of which bits 0-31 are read or written.
@@ -52,6 +54,7 @@ impl Survey {
             mode,
             enhanced,
             used: Set::default(),
+            read: Set::default(),
             written: Set::default(),
             full: Set::default(),
             narrow: Set::default(),
@@ -77,11 +80,16 @@ impl Survey {
         self.declined |= T::BITS > 64;
     }
 
+    fn reads<T: Scalar>(&mut self, r: u8) {
+        self.register::<T>(r);
+        self.read.add(r);
+    }
+
     /// The instruction surveyed is the target of `o`, an EXECUTE.
     pub(crate) fn executes(&mut self, o: &Operands) {
-        self.register::<u32>(o.r1());
+        self.reads::<u32>(o.r1());
         if o.op() == Op::EX {
-            self.register::<u64>(o.b2());
+            self.reads::<u64>(o.b2());
         }
     }
 
@@ -138,7 +146,7 @@ impl Machine for Survey {
 
     fn imm<T: Scalar>(&mut self, _: T) {}
     fn gr<T: Scalar>(&mut self, r: u8) {
-        self.register::<T>(r);
+        self.reads::<T>(r);
     }
     fn set_gr<T: Scalar>(&mut self, r: u8, (): ()) {
         self.register::<T>(r);
@@ -146,7 +154,7 @@ impl Machine for Survey {
         if T::BITS > 32 { self.narrow.remove(r) } else { self.narrow.add(r) }
     }
     fn gr_high(&mut self, r: u8) {
-        self.register::<u64>(r);
+        self.reads::<u64>(r);
     }
     fn set_gr_high(&mut self, r: u8, (): ()) {
         self.set_gr::<u64>(r, ());
