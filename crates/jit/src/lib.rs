@@ -29,6 +29,7 @@ mod heat;
 mod identity;
 mod memory;
 mod mode;
+mod operations;
 mod perf_map;
 mod region;
 mod registers;
