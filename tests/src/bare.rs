@@ -70,10 +70,10 @@ pub(crate) fn model() -> Arc<Model> {
     for f in softsie_isa::ROWS.iter().flat_map(|r| r.facilities) {
         facilities.set(*f, true);
     }
-    // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, conditional and
+    // Facilities without instructions that cases need: EDAT-1 and 2, access-exception indication, IEP, CMPSC enhancement, conditional and
     // nonquiescing SSKE, IPTE range, local clearing, enhancements of translation, COMPARE AND SWAP AND STORE, multiple
     // epochs, enhanced monitor, vector-packed-decimal enhancement 1.
-    for f in [8, 36, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33, 139, 152] {
+    for f in [8, 36, 47, 78, 75, 130, 10, 14, 13, 51, 24, 30, 33, 139, 152] {
         facilities.set(f, true);
     }
     // Cases with encrypted keys know these.

@@ -171,6 +171,9 @@ fn serve(weak: &Weak<Shared>) {
     }
 }
 
+/// The facility by which the clock has an epoch index.
+const MULTIPLE_EPOCHS: u16 = 139;
+
 impl Cpu {
     /// The guest's TOD clock.
     pub fn tod(&self) -> u64 {
@@ -181,7 +184,7 @@ impl Cpu {
     pub fn extended_tod(&self) -> u128 {
         let difference = u128::from(self.epoch_index) << 64 | u128::from(self.epoch);
         let tod = TodClock::extended().wrapping_add(difference);
-        if self.model.facilities.has(139) { tod & EXTENDED_TOD_MASK } else { u128::from(tod as u64) }
+        if self.has_multiple_epochs() { tod & EXTENDED_TOD_MASK } else { u128::from(tod as u64) }
     }
 
     /// A value of the TOD clock, with the epoch index, that no CPU of the machine has been given before. It is the CPU
@@ -224,7 +227,11 @@ impl Cpu {
     }
 
     fn comparator_is_signed(&self) -> bool {
-        self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR_SIGN) && self.model.facilities.has(139)
+        self.cr0().contains(crate::Cr0::CLOCK_COMPARATOR_SIGN) && self.has_multiple_epochs()
+    }
+
+    fn has_multiple_epochs(&self) -> bool {
+        self.model.facilities.has(MULTIPLE_EPOCHS) && !self.single_epoch
     }
 
     /// Whether the CPU timer is negative.

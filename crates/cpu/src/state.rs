@@ -209,6 +209,8 @@ pub struct Cpu {
     pub epoch: u64,
     /// The epoch index of that difference (multiple-epoch facility).
     pub epoch_index: u8,
+    /// The multiple-epoch facility is kept from the CPU by its state description.
+    pub single_epoch: bool,
     /// The part of the difference that a program set with PTFF-STOU.
     pub user_epoch: u64,
     pub(crate) cpu_timer_set: u64,
@@ -315,6 +317,7 @@ impl Cpu {
             clock_comparator: 0,
             epoch: 0,
             epoch_index: 0,
+            single_epoch: false,
             user_epoch: 0,
             cpu_timer_set: 0,
             cpu_timer_since: 0,

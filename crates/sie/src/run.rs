@@ -17,7 +17,9 @@ use crate::interpret::{
     specification, store_program, store_timer, withheld,
 };
 use crate::satellites::Satellites;
-use crate::state_description::{CpuFlags, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus};
+use crate::state_description::{
+    CpuFlags, Ecd, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
+};
 use crate::system_control::{Assisted, SystemControlArea};
 
 /// What executes instructions until one does not simply go on.
@@ -402,6 +404,7 @@ impl Sie {
         cpu.per_discard();
         let (epoch, carry) = self.clock.0.overflowing_add(sd.epoch.get());
         cpu.set_epoch(epoch, self.clock.1.wrapping_add(sd.epdx.get()).wrapping_add(u8::from(carry)));
+        cpu.single_epoch = !Ecd::from_bits_retain(sd.ecd.get()).contains(Ecd::MEF);
         cpu.clock_comparator = sd.ckc.get();
         cpu.set_cpu_timer(sd.cputm.get());
         cpu.todpr = sd.todpr.get();

@@ -5,7 +5,7 @@ use softsie_kvm::abi::{KVM_EXIT_S390_RESET, KVM_EXIT_S390_SIEIC, KVM_EXIT_S390_S
 
 use crate::cpu::{Cpu, State};
 use crate::machine::{Ending, Machine};
-use crate::{Result, channel, diagnose, report, sigp, stsi};
+use crate::{Result, channel, diagnose, report, sigp, stsi, topology};
 
 // Interception codes.
 const INSTRUCTION: u8 = 0x04;
@@ -52,7 +52,11 @@ pub(crate) fn handle(machine: &Machine, cpu: &Cpu) -> Result<()> {
         KVM_EXIT_S390_RESET => diagnose::reset_exit(machine, cpu),
         KVM_EXIT_S390_STSI => {
             let request = registers.get(|run| run.s390_stsi());
-            stsi::complete(machine, cpu, &request);
+            if request.fc == 15 {
+                topology::store(machine, cpu, &request);
+            } else {
+                stsi::complete(machine, cpu, &request);
+            }
             Ok(())
         }
         KVM_EXIT_S390_TSCH => {
@@ -86,6 +90,7 @@ fn rest(machine: &Machine, cpu: &Cpu, state: State) -> Result<()> {
 
 fn instruction(machine: &Machine, cpu: &Cpu, ipa: u16, ipb: u32) -> Result<()> {
     match ipa {
+        topology::PERFORM_TOPOLOGY_FUNCTION => topology::perform(machine, cpu, ipb),
         SERVICE_CALL => service_call(machine, cpu, ipb),
         _ if channel::is_channel_instruction(ipa) => channel::handle(cpu, ipa, ipb),
         _ => match ipa >> 8 {

@@ -28,6 +28,7 @@ mod storage;
 mod storms;
 mod stsi;
 mod terminal;
+mod topology;
 mod trace;
 mod translate;
 

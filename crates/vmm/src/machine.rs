@@ -22,6 +22,7 @@ use crate::error::Named;
 use crate::load::{ENTRY_MASK, Program};
 use crate::sclp::{Configuration, ConsoleKind, Sclp};
 use crate::storage::Storage;
+use crate::topology::{self, Topology};
 use crate::{Error, Result, exit, report};
 
 /// Event bit of the service-signal interruption's parameter: input waits.
@@ -30,6 +31,8 @@ const EVENT_PENDING: u32 = 1;
 const VECTOR_FACILITY: u16 = 129;
 /// Guarded storage.
 const GUARDED_STORAGE_FACILITY: u16 = 133;
+/// Configuration topology.
+const TOPOLOGY_FACILITY: u16 = 11;
 /// How long the end of a run waits for a CPU that does not come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -80,6 +83,8 @@ pub(crate) struct Machine {
     /// The CPUs have vector registers.
     pub(crate) has_vectors: bool,
     pub(crate) has_guarded_storage: bool,
+    pub(crate) has_topology: bool,
+    pub(crate) topology: Topology,
     program: Program,
     /// Held while one CPU changes another; who finds it taken answers "busy".
     pub(crate) sigp: Mutex<()>,
@@ -133,17 +138,21 @@ impl Machine {
             let cap = kvm_enable_cap { cap: KVM_CAP_S390_CSS_SUPPORT, ..Default::default() };
             cpu.vcpu().enable_cap(&cap).named("KVM_ENABLE_CAP")?;
         }
+        let has_topology = crate::model::has_facility(&vm, TOPOLOGY_FACILITY);
         let configuration = Configuration {
             storage: parts.storage,
             cpus: parts.cpus,
             max_cpus: parts.max_cpus,
             features: nesting_features(&vm),
+            topology_levels: if has_topology { topology::LEVELS as u8 } else { 0 },
             extended_length: false,
             diagnose_318: true,
         };
         let machine = Self {
             has_vectors: crate::model::has_facility(&vm, VECTOR_FACILITY),
             has_guarded_storage: crate::model::has_facility(&vm, GUARDED_STORAGE_FACILITY),
+            has_topology,
+            topology: Topology::default(),
             vm,
             cpus,
             max_cpus: parts.max_cpus,
@@ -402,6 +411,7 @@ impl Machine {
         self.sclp.lock().reset();
         // Subsystem reset: no service signal or channel report of before reaches the program to come.
         self.vm.clear_floating().named("KVM_DEV_FLIC_CLEAR_IRQS")?;
+        topology::reset(self)?;
         for cpu in &self.cpus {
             let mut control = cpu.lock();
             control.reset = None;

@@ -8,10 +8,11 @@ use softsie_isa::{
     model_of_type,
 };
 use softsie_kvm::abi::{
-    KVM_CAP_S390_GS, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_VECTOR_REGISTERS,
-    KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_FEAT, KVM_S390_VM_CPU_MACHINE_SUBFUNC, KVM_S390_VM_CPU_MODEL,
-    KVM_S390_VM_CPU_PROCESSOR, KVM_S390_VM_CPU_PROCESSOR_FEAT, KVM_S390_VM_CPU_PROCESSOR_SUBFUNC, kvm_device_attr,
-    kvm_enable_cap, kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine, kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
+    KVM_CAP_S390_CPU_TOPOLOGY, KVM_CAP_S390_GS, KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_USER_STSI,
+    KVM_CAP_S390_VECTOR_REGISTERS, KVM_S390_VM_CPU_MACHINE, KVM_S390_VM_CPU_MACHINE_FEAT,
+    KVM_S390_VM_CPU_MACHINE_SUBFUNC, KVM_S390_VM_CPU_MODEL, KVM_S390_VM_CPU_PROCESSOR, KVM_S390_VM_CPU_PROCESSOR_FEAT,
+    KVM_S390_VM_CPU_PROCESSOR_SUBFUNC, kvm_device_attr, kvm_enable_cap, kvm_s390_vm_cpu_feat, kvm_s390_vm_cpu_machine,
+    kvm_s390_vm_cpu_processor, kvm_s390_vm_cpu_subfunc,
 };
 
 use crate::door::Vm;
@@ -25,8 +26,13 @@ const MAX: &str = "max";
 pub(crate) const DEFAULT: &str = "z16";
 
 /// Capabilities that come before the model: a machine without one of these has fewer features; nothing here depends on them.
-const CAPABILITIES: [u32; 4] =
-    [KVM_CAP_S390_USER_SIGP, KVM_CAP_S390_VECTOR_REGISTERS, KVM_CAP_S390_USER_STSI, KVM_CAP_S390_GS];
+const CAPABILITIES: [u32; 5] = [
+    KVM_CAP_S390_USER_SIGP,
+    KVM_CAP_S390_VECTOR_REGISTERS,
+    KVM_CAP_S390_USER_STSI,
+    KVM_CAP_S390_GS,
+    KVM_CAP_S390_CPU_TOPOLOGY,
+];
 
 /// Something that a CPU has or has not.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -19,6 +19,12 @@ const TRANSLATES: u64 = 0x1_0000;
 const FORMAT_1: u64 = 0x200;
 const EXPANDS: u64 = 0x100;
 
+/// With the CMPSC-enhancement facility: zeros follow the result.
+const PADS: u64 = 0x2_0000;
+const ENHANCEMENT: u16 = 47;
+/// To which boundary they go; a machine's own affair.
+const PADDING: u64 = 256;
+
 /// Symbols after which the CPU looks at what else is to be done.
 const PART: u64 = 1024;
 
@@ -103,6 +109,9 @@ fn compression_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
             break 3;
         }
     };
+    if controls & PADS != 0 && cpu.model.facilities.has(ENHANCEMENT) {
+        call.pad(cpu, expands)?;
+    }
     call.to.save(cpu);
     call.from.save(cpu);
     cpu.gr[1] = cpu.gr[1] & !7 | u64::from(call.bit);
@@ -111,6 +120,19 @@ fn compression_call(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 impl Call {
+    /// Stores zeros after the result up to the next boundary, if the first operand reaches that far. They are no part of the
+    /// result: address and length do not show them.
+    fn pad(&self, cpu: &mut Cpu, expands: bool) -> Result<(), Exit> {
+        // A byte that has bits of the last symbol is not touched.
+        let begun = u64::from(!expands && self.bit != 0 && self.to.length != 0);
+        let at = cpu.wrap(self.to.address.wrapping_add(begun));
+        let zeros = at.wrapping_neg() % PADDING;
+        if zeros == 0 || self.to.length - begun < zeros {
+            return Ok(());
+        }
+        cpu.write_bytes(AddressSpace::Logical(self.to.ar()), at, &[0; PADDING as usize][..zeros as usize])
+    }
+
     /// Bytes in which the next symbol is.
     fn bytes(&self) -> u64 {
         u64::from((self.bit + self.form.bits).div_ceil(8))

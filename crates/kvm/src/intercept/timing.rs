@@ -36,7 +36,8 @@ impl Running<'_> {
         match self.gr(0) as u8 & 0x7f {
             function::SET_TOD_OFFSET => {
                 let offset = u64::from_be_bytes(self.fetch(block)?);
-                self.vm.set_epoch(u128::from(offset));
+                // With an epoch index, too, a clock that is set back stays in its epoch.
+                self.vm.set_epoch(i128::from(offset.cast_signed()).cast_unsigned());
             }
             function::SET_TOD_OFFSET_USER => {
                 let offset = u64::from_be_bytes(self.fetch(block)?);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread;
 
 use super::machine::{Machine, page};
-use crate::Vcpu;
 use crate::abi::*;
+use crate::model::CpuModel;
+use crate::{Errno, OwnMemory, Vcpu};
 
 const EA_BA: u64 = 0x0000_0001_8000_0000;
 const EXT: u64 = 0x0100_0000_0000_0000;
@@ -19,7 +20,10 @@ fn load(machine: &Machine, at: u64, source: &str) {
 
 /// A CPU about to execute `source` with timers far from due, and an external-interruption handler.
 fn guest(source: &str, handler: &str) -> (Machine, Arc<Vcpu>) {
-    let machine = Machine::new();
+    guest_of(Machine::new(), source, handler)
+}
+
+fn guest_of(machine: Machine, source: &str, handler: &str) -> (Machine, Arc<Vcpu>) {
     load(&machine, START, source);
     load(&machine, HANDLER, handler);
     machine.write_psw(0x1b0, EA_BA, HANDLER);
@@ -107,10 +111,28 @@ fn a_condition_that_stays_interrupts_again() {
 #[test]
 fn the_sign_control_is_nothing_without_the_facility() {
     // 7fff… is before today as an unsigned value, and far ahead as a signed one.
-    let (machine, cpu) = guest("sckc 0xe18\n lghi %r3,2\n diag %r0,%r0,0x100", "diag %r0,%r0,0x300");
-    page(&cpu, |run| run.regs_mut().crs[0] |= 1 << 53);
-    assert!(!machine.vm.has_facility(139));
-    assert_eq!(run(&cpu).0, 0x300);
+    for (has, code) in [(true, 0x100), (false, 0x300)] {
+        let machine = Machine::new();
+        let change = |model: &mut CpuModel| {
+            let mut processor = model.processor();
+            if !has {
+                processor.fac_list[139 / 8] &= !(0x80 >> (139 % 8));
+            }
+            model.set_processor(&processor);
+            Ok(())
+        };
+        machine.vm.change_model(change).unwrap();
+        let (machine, cpu) = guest_of(machine, "sckc 0xe18\n lghi %r3,2\n diag %r0,%r0,0x100", "diag %r0,%r0,0x300");
+        page(&cpu, |run| run.regs_mut().crs[0] |= 1 << 53);
+        assert_eq!(machine.vm.has_facility(139), has);
+        assert_eq!(run(&cpu).0, code);
+        // The same with an epoch index that is not the client's to set.
+        let clock = kvm_s390_vm_tod_clock { epoch_idx: 1, pad: [0; 7], tod: 0 };
+        let at = (&raw const clock).expose_provenance() as u64;
+        let attr = kvm_device_attr { flags: 0, group: KVM_S390_VM_TOD, attr: KVM_S390_VM_TOD_EXT, addr: at };
+        let set = machine.vm.set_device_attr(&attr, &OwnMemory);
+        assert_eq!(set, if has { Ok(()) } else { Err(Errno::EINVAL) });
+    }
 }
 
 #[test]

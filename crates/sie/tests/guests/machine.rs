@@ -65,7 +65,7 @@ impl Machine {
         // SAFETY: freed in `drop`, after the CPU has been told that the slot is gone.
         unsafe { storage.set_slot(0, 0, 0, SIZE as u64, memory) }.unwrap();
         let mut facilities = FacilityList::default();
-        (0..=155).filter(|f| *f != 139).for_each(|f| facilities.set(f, true));
+        (0..=155).for_each(|f| facilities.set(f, true));
         let wrapping_keys = WrappingKeys::new(None, Some([0x5A; 32]));
         let model = Arc::new(Model { facilities, wrapping_keys, ..Model::default() });
         let (cluster, timers) = (Arc::new(Cluster::new()), Arc::new(TimerService::new()));

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use machine::{EXTERNAL, End, IO, Machine, ORIGIN, PROGRAM, PSW, SIE_AT, STATE, engines};
 use softsie_sie::{
-    BeU32, CpuFlags, Ecb, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus, lctl,
+    BeU32, CpuFlags, Ecb, Ecd, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus, lctl,
 };
 
 /// DIAGNOSE with code 0x44 and registers 1 and 2.
@@ -243,6 +243,30 @@ fn the_guests_clock_is_its_hosts_with_a_difference() {
         let now = softsie_cpu::TodClock::now().wrapping_add((1 << 60) + (3 << 58));
         assert!(now.wrapping_sub(m.get(ORIGIN + 0x100)) < 10 << 32);
     });
+}
+
+#[test]
+fn the_epoch_index_is_for_guests_that_have_it() {
+    // STCKE 0x100; DIAG.
+    for (control, index) in [(Ecd::MEF.bits(), 3), (0, 0)] {
+        each(&[0xB2, 0x78, 0x01, 0x00, 0x83, 0, 0, 1], |m| {
+            m.host.ecd.set(Ecd::MEF.bits());
+            m.host.epdx.set(1);
+            m.guest().epdx.set(2);
+            m.guest().ecd.set(control);
+            assert_eq!(m.interception(), icpt::INST);
+            assert_eq!(m.read(ORIGIN + 0x100, 1), [index]);
+        });
+        // A clock that is behind its host's has a difference that carries.
+        each(&[0xB2, 0x78, 0x01, 0x00, 0x83, 0, 0, 1], |m| {
+            m.host.ecd.set(Ecd::MEF.bits());
+            m.guest().epoch.set(u64::MAX << 50);
+            m.guest().epdx.set(if control == 0 { 0 } else { 0xFF });
+            m.guest().ecd.set(control);
+            assert_eq!(m.interception(), icpt::INST);
+            assert_eq!(m.read(ORIGIN + 0x100, 1), [0]);
+        });
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Configuration {
     pub(crate) max_cpus: u16,
     /// Features of the KVM interface's CPU model, bit 0 leftmost: what a guest needs to run guests of its own.
     pub(crate) features: u64,
+    /// Levels of nesting in the topology that STSI shows, 0 where it does not.
+    pub(crate) topology_levels: u8,
     /// Control blocks may cross page boundaries (facility 140).
     pub(crate) extended_length: bool,
     /// DIAGNOSE 0x318 is offered.
@@ -78,6 +80,7 @@ impl Configuration {
             Err(_) => block.put(104, &increments.to_be_bytes()),
         }
         block.put(10, &[1]);
+        block.put(15, &[self.topology_levels]);
         block.put(16, &self.cpus.to_be_bytes());
         block.put(18, &(CPU_ENTRIES as u16).to_be_bytes());
         block.put(24, &ebcdic::field::<8>(""));
@@ -122,6 +125,7 @@ mod tests {
         assert_eq!(answer(&storage), 0x0010);
         let block = Block { bytes: storage.read_vec(SCCB, 256).unwrap() };
         assert_eq!((block.u16(8), block.bytes[10]), (128, 1), "128 increments of 1 MiB");
+        assert_eq!(block.bytes[15], 2, "levels of the topology");
         assert_eq!((block.u16(16), block.u16(18)), (2, 144));
         assert_eq!(block.bytes[24..32], [0x40; 8]);
         assert_eq!(block.u16(120), 3, "highest CPU address");

@@ -179,6 +179,7 @@ mod tests {
             cpus: 2,
             max_cpus: 4,
             features: 0,
+            topology_levels: 2,
             extended_length: false,
             diagnose_318: true,
         };

@@ -561,7 +561,14 @@ fn tod() {
     cpu.run_at(0x4000);
     assert!(machine.read_u64(0x100) - clock.tod < second, "vCPUs follow");
     clock.epoch_idx = 1;
-    assert_eq!(set(&machine, group, KVM_S390_VM_TOD_EXT, &clock), EINVAL, "without facility 139");
+    assert!(host_has(&machine, 139));
+    assert_eq!(set(&machine, group, KVM_S390_VM_TOD_EXT, &clock), Ok(0));
+    clock.epoch_idx = 0;
+    assert_eq!(get(&machine, group, KVM_S390_VM_TOD_EXT, &mut clock), Ok(0));
+    assert_eq!(clock.epoch_idx, 1);
+    machine.assemble(0x4000, "stcke 0x100(%r0)\ndiag %r0,%r0,1");
+    cpu.run_at(0x4000);
+    assert_eq!(machine.read_u64(0x100) >> 56, 1, "vCPUs follow");
     let mut high = 7u8;
     assert_eq!(get(&machine, group, KVM_S390_VM_TOD_HIGH, &mut high), Ok(0));
     assert_eq!(high, 0);
