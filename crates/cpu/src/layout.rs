@@ -23,6 +23,10 @@ pub const PSW_ADDRESS: usize = offset_of!(Cpu, psw.address);
 pub const PROGRAM_MASK: usize = offset_of!(Cpu, psw.mask) + 5;
 /// Breaking-event address.
 pub const BREAKING_EVENT_ADDRESS: usize = offset_of!(Cpu, breaking_event_address);
+/// Guarded-storage designation.
+pub const GUARDED_DESIGNATION: usize = offset_of!(Cpu, guarded_storage.designation);
+/// Which sections of guarded storage are guarded.
+pub const GUARDED_SECTIONS: usize = offset_of!(Cpu, guarded_storage.section_mask);
 /// Counter of executed instructions.
 pub const INSTRUCTIONS: usize = offset_of!(Cpu, statistics) + offset_of!(Statistics, instructions);
 /// Pointer to the entries of the current operand space. It stays the same until an instruction ends with an exit.

@@ -214,6 +214,17 @@ pub trait Machine: Sized {
         second: Ea<Self::Val<u64>>,
         length: u64,
     ) -> Result<(), Exit>;
+    /// By how many bits LOAD LOGICAL AND SHIFT GUARDED shifts.
+    fn guarded_load_shift(&mut self) -> Self::Val<u32>;
+    /// Recognises a guarded-storage event of an instruction that has fetched `pointer` from `ea`; `shifted` when it has
+    /// shifted it.
+    fn guard(
+        &mut self,
+        o: &Operands,
+        ea: Ea<Self::Val<u64>>,
+        pointer: Self::Val<u64>,
+        shifted: bool,
+    ) -> Result<(), Exit>;
     /// Recognises access exceptions of a store of `length` bytes (at most a page) before anything is stored.
     fn probe_store(&mut self, ea: Ea<Self::Val<u64>>, length: u64) -> Result<(), Exit>;
     /// Fetches `T` from beside the instruction: an instruction-space operand, relative to the instruction.
@@ -653,6 +664,14 @@ impl Machine for Cpu {
     #[inline(always)]
     fn storage(&mut self, op: StorageOp, first: Ea<u64>, second: Ea<u64>, length: u64) -> Result<(), Exit> {
         crate::semantics::storage_operation(self, op, first, second, length)
+    }
+    #[inline(always)]
+    fn guarded_load_shift(&mut self) -> u32 {
+        self.guarded_storage.shift()
+    }
+    #[inline(always)]
+    fn guard(&mut self, o: &Operands, ea: Ea<u64>, pointer: u64, shifted: bool) -> Result<(), Exit> {
+        crate::semantics::guard(self, o, ea, pointer, shifted)
     }
     #[inline(always)]
     fn probe_store(&mut self, ea: Ea<u64>, length: u64) -> Result<(), Exit> {

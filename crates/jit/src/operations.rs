@@ -465,6 +465,24 @@ impl Machine for Emit<'_> {
         let swapped = self.b.ins().icmp(IntCC::Equal, found, old);
         Ok((Val::new(self.swap(found)), Cond::Value(swapped)))
     }
+    fn guarded_load_shift(&mut self) -> Val<u32> {
+        let designation = self.get_cpu(types::I32, layout::GUARDED_DESIGNATION);
+        let shift = self.b.ins().ushr_imm_u(designation, 8);
+        Val::new(self.b.ins().band_imm_u(shift, 7))
+    }
+    /// While sections are guarded, the interpreter looks at whatever points into the area.
+    fn guard(&mut self, _: &Operands, _: Ea<Val<u64>>, pointer: Val<u64>, _: bool) -> Result<(), Exit> {
+        let designation = self.get_cpu(types::I64, layout::GUARDED_DESIGNATION);
+        let sections = self.get_cpu(types::I64, layout::GUARDED_SECTIONS);
+        // The shift takes the amount modulo 64: the characteristic.
+        let difference = self.b.ins().bxor(pointer.value, designation);
+        let difference = self.b.ins().ushr(difference, designation);
+        let inside = self.b.ins().icmp_imm_u(IntCC::Equal, difference, 0);
+        let guarded = self.b.ins().icmp_imm_u(IntCC::NotEqual, sections, 0);
+        let c = self.b.ins().band(inside, guarded);
+        self.exit_if_not_zero(c);
+        Ok(())
+    }
     fn raise_if(&mut self, c: Cond, code: ProgramCode) -> Result<(), Exit> {
         match c {
             Cond::Known(true) => return Err(Exit::Program(code)),

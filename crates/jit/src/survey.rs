@@ -384,6 +384,10 @@ impl Machine for Survey {
     fn require_afp(&mut self, _: u8) -> Result<(), Exit> {
         if self.mode.afp() { Ok(()) } else { Err(Exit::Program(ProgramCode::DATA)) }
     }
+    fn guarded_load_shift(&mut self) {}
+    fn guard(&mut self, _: &Operands, _: Ea<()>, (): (), _: bool) -> Result<(), Exit> {
+        self.may_exit()
+    }
     /// It leaves after the instruction only.
     fn serialize(&mut self) -> Result<(), Exit> {
         Ok(())

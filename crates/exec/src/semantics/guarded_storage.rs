@@ -9,30 +9,50 @@ use crate::machine::Machine;
 use crate::operand::{Ea, d2x2b2};
 
 semantics! {
-    simple {}
-    heavy {
-        LGG => load_guarded, LLGFSG => load_logical_and_shift_guarded,
-        LGSC => load_controls, STGSC => store_controls,
+    simple { LGG => load_guarded, LLGFSG => load_logical_and_shift_guarded }
+    heavy { LGSC => load_controls, STGSC => store_controls }
+}
+
+fn load_guarded<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    let ea = d2x2b2(m, o);
+    let pointer = m.load::<u64>(ea)?;
+    load_pointer(m, o, ea, pointer, false)
+}
+
+fn load_logical_and_shift_guarded<M: Machine>(m: &mut M, o: &Operands) -> Result<(), Exit> {
+    let ea = d2x2b2(m, o);
+    let word = m.load::<u32>(ea)?;
+    let (pointer, shift) = (m.zext::<u32, u64>(word), m.guarded_load_shift());
+    let pointer = m.shl(pointer, shift);
+    load_pointer(m, o, ea, pointer, true)
+}
+
+/// Loads a pointer, cut to the addressing mode, unless it is a guarded one.
+fn load_pointer<M: Machine>(
+    m: &mut M,
+    o: &Operands,
+    ea: Ea<M::Val<u64>>,
+    pointer: M::Val<u64>,
+    shifted: bool,
+) -> Result<(), Exit> {
+    let pointer = m.wrap(pointer);
+    m.guard(o, ea, pointer, shifted)?;
+    m.set_gr(o.r1(), pointer);
+    Ok(())
+}
+
+/// Branches to the handler when a pointer is guarded.
+#[inline(always)]
+pub(crate) fn guard(cpu: &mut Cpu, o: &Operands, ea: Ea<u64>, pointer: u64, shifted: bool) -> Result<(), Exit> {
+    if cpu.guarded_storage.section_mask == 0 {
+        return Ok(());
     }
+    guard_section(cpu, o, ea, pointer, shifted)
 }
 
-fn load_guarded(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = d2x2b2(cpu, o);
-    let pointer = cpu.load::<u64>(ea.address, ea.ar)?;
-    load_pointer(cpu, o, ea, pointer, false)
-}
-
-fn load_logical_and_shift_guarded(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
-    let ea = d2x2b2(cpu, o);
-    let pointer = u64::from(cpu.load::<u32>(ea.address, ea.ar)?) << cpu.guarded_storage.shift();
-    load_pointer(cpu, o, ea, pointer, true)
-}
-
-/// Loads a pointer, cut to the addressing mode, or branches to the handler because it is a guarded one.
-fn load_pointer(cpu: &mut Cpu, o: &Operands, ea: Ea<u64>, pointer: u64, shifted: bool) -> Result<(), Exit> {
-    let pointer = cpu.wrap(pointer);
+#[cold]
+fn guard_section(cpu: &mut Cpu, o: &Operands, ea: Ea<u64>, pointer: u64, shifted: bool) -> Result<(), Exit> {
     if !cpu.guarded_storage_enabled() || !cpu.guarded_storage.guards(pointer) {
-        cpu.set_gr(o.r1(), pointer);
         return Ok(());
     }
     let instruction = match cpu.execute {

@@ -84,6 +84,7 @@ mod space_switch;
 pub(crate) mod trace_entries;
 mod vector_form;
 
+pub(crate) use guarded_storage::guard;
 pub use softsie_deflate::parameters::AVAILABLE as DEFLATE_FUNCTIONS;
 pub use storage_to_storage::storage_operation;
 pub use timing_facility::{TIMING_FUNCTIONS, function as timing_function};
