@@ -260,7 +260,20 @@ pub struct Cpu {
 // SAFETY: the raw pointers point into boxes that the CPU owns (spaces, code pages); they move with it.
 unsafe impl Send for Cpu {}
 
+/// The storage-key-removal facility.
+const STORAGE_KEY_REMOVAL: u16 = 169;
+
 impl Cpu {
+    /// Whether this CPU has no storage keys, and its access key is always zero.
+    pub fn is_without_keys(&self) -> bool {
+        self.model.facilities.has(STORAGE_KEY_REMOVAL)
+    }
+
+    /// Whether the PSW may be in effect on this CPU.
+    pub fn psw_is_valid(&self) -> bool {
+        self.psw.is_valid() && (self.psw.key() == 0 || !self.is_without_keys())
+    }
+
     /// The interception of an instruction that the host wants to see.
     ///
     /// # Errors

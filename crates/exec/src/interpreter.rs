@@ -143,7 +143,7 @@ pub fn run_tiered<O: Observer, T: Tier>(cpu: &mut Cpu, observer: &mut O, tier: &
 /// What is to be done first with a PSW that did not come from an instruction of this CPU, but from the host: one that is not
 /// valid is an early exception.
 pub fn enter<O: Observer>(cpu: &mut Cpu, observer: &mut O) -> Option<Leave> {
-    if cpu.psw.is_valid() { None } else { interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0) }
+    if cpu.psw_is_valid() { None } else { interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0) }
 }
 
 /// What is to be done between runs of instructions. Serializes, because interruptions and most of what ends a run do.
@@ -244,7 +244,7 @@ pub fn interrupt<O: Observer>(cpu: &mut Cpu, observer: &mut O, code: ProgramCode
     if O::ACTIVE {
         observer.program_interruption(cpu, code);
     }
-    if cpu.psw.is_valid() { None } else { Some(Leave::ProgramLoop) }
+    if cpu.psw_is_valid() { None } else { Some(Leave::ProgramLoop) }
 }
 
 /// Runs until the PSW or control state has changed (`None`) or the host is wanted.
@@ -507,7 +507,7 @@ fn finish<O: Observer>(cpu: &mut Cpu, observer: &mut O, operands: &Operands, exi
         Exit::Synchronize => cpu.psw.address = next,
         Exit::Again => cpu.psw.address = address,
         Exit::PswLoaded => {
-            if !cpu.psw.is_valid() {
+            if !cpu.psw_is_valid() {
                 // The address is the new PSW's: it is after no instruction, and the length says so.
                 return interrupt(cpu, observer, ProgramCode::SPECIFICATION, 0);
             }

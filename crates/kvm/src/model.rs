@@ -59,9 +59,9 @@ const SUPPRESSION: u16 = 72;
 /// topology.
 const BY_CAPABILITY: [u16; 4] = [64, SUPPRESSION, 133, 11];
 
-/// Facilities that are the client's affair alone: extended-length service calls. The guest sees them if the client says so,
-/// whatever the host has.
-const OF_THE_CLIENT: [u16; 1] = [140];
+/// Facilities that are the client's affair alone: extended-length service calls, and the removal of storage keys. The guest sees
+/// them if the client says so, whatever the host has.
+const OF_THE_CLIENT: [u16; 2] = [140, 169];
 
 /// The facility that brings wrapped keys.
 const MSA_EXTENSION_3: u16 = 76;

@@ -115,6 +115,12 @@ struct Abilities {
     features: kvm_s390_vm_cpu_feat,
 }
 
+/// Storage-key removal, which no machine has and any can be without keys by.
+const KEY_REMOVAL: u16 = 169;
+/// What handles storage keys, and is not there without them: conditional and nonquiescing setting, reference bits of several
+/// pages, their insertion, MOVE PAGE and SET KEY.
+const OF_KEYS: [u16; 5] = [10, 14, 66, 145, 149];
+
 /// A bit of a string of bits, bit 0 leftmost.
 fn bit(bytes: &[u8], n: usize) -> bool {
     bytes.get(n / 8).is_some_and(|byte| byte & 0x80 >> (n % 8) != 0)
@@ -242,7 +248,7 @@ impl Abilities {
             result.limit(model);
         }
         for (name, what, on) in &choice.changes {
-            if *on && !self.has(*what) {
+            if *on && !self.has(*what) && *what != Ability::Facility(KEY_REMOVAL) {
                 return Err(Error::input(format!("the CPU feature '{name}' cannot be on: softsie does not have it")));
             }
             // Of a group only what the host has.
@@ -256,6 +262,11 @@ impl Abilities {
                     }
                 }
                 what => result.set(*what, *on),
+            }
+        }
+        if result.has(Ability::Facility(KEY_REMOVAL)) {
+            for facility in OF_KEYS {
+                result.set(Ability::Facility(facility), false);
             }
         }
         result.settle();

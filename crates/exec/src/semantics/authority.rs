@@ -26,11 +26,22 @@ pub(super) fn require_extraction_authority(cpu: &Cpu) -> Result<(), Exit> {
 
 /// Privileged-operation exception in the problem state unless the PSW-key mask allows `key`.
 pub(super) fn require_key_authority(cpu: &Cpu, key: u8) -> Result<(), Exit> {
+    require_possible_key(cpu, key)?;
     let allowed = cpu.cr[3] & (0x8000_0000 >> (key & 15)) != 0;
     if cpu.psw.has(PswMask::PROBLEM) && !allowed {
         return Err(Exit::PRIVILEGED_OPERATION);
     }
     Ok(())
+}
+
+/// Special-operation exception where storage keys have been removed.
+pub(super) fn require_storage_keys(cpu: &Cpu) -> Result<(), Exit> {
+    if cpu.is_without_keys() { Err(SPECIAL_OPERATION) } else { Ok(()) }
+}
+
+/// Where storage keys have been removed only zero is an access key.
+pub(super) fn require_possible_key(cpu: &Cpu, key: u8) -> Result<(), Exit> {
+    if key & 15 == 0 { Ok(()) } else { require_storage_keys(cpu) }
 }
 
 /// ASN-translation control in CR14.

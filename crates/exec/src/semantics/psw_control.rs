@@ -5,7 +5,7 @@
 use softsie_cpu::{Cpu, Cr0, Exit, InterceptedInstructions as Intercepted, Psw, PswMask};
 use softsie_isa::Operands;
 
-use super::authority::SPECIAL_OPERATION;
+use super::authority::{SPECIAL_OPERATION, require_possible_key};
 use crate::machine::Machine;
 use crate::operand::{Ea, d1b1, d2b2};
 
@@ -39,15 +39,19 @@ fn load_psw(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = d1b1(cpu, o);
     check_load(cpu, ea)?;
     let short: u64 = cpu.load(ea.address, ea.ar)?;
+    let psw = Psw::from_short(short);
+    require_possible_key(cpu, psw.key())?;
     break_here(cpu, o);
-    cpu.set_psw(Psw::from_short(short));
+    cpu.set_psw(psw);
     Err(Exit::PswLoaded)
 }
 
 fn load_psw_from(cpu: &mut Cpu, ea: Ea<u64>) -> Result<(), Exit> {
     check_load(cpu, ea)?;
     let both: u128 = cpu.load(ea.address, ea.ar)?;
-    cpu.set_psw(Psw::new((both >> 64) as u64, both as u64));
+    let psw = Psw::new((both >> 64) as u64, both as u64);
+    require_possible_key(cpu, psw.key())?;
+    cpu.set_psw(psw);
     Err(Exit::PswLoaded)
 }
 

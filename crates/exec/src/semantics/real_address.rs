@@ -5,7 +5,7 @@
 use softsie_cpu::{Access, AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepted, ProgramCode, Scalar, asce};
 use softsie_isa::Operands;
 
-use super::authority::SPECIAL_OPERATION;
+use super::authority::{SPECIAL_OPERATION, require_possible_key};
 use crate::machine::Machine;
 use crate::operand::{d1b1, d2b2, d2x2b2};
 
@@ -146,6 +146,7 @@ fn test_protection(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     cpu.check_interception(Intercepted::TEST_PROTECTION)?;
     let (ea, key) = (d1b1(cpu, o), d2b2(cpu, o).address);
+    require_possible_key(cpu, (key >> 4) as u8)?;
     cpu.cc = cpu.test_protection(AddressSpace::Logical(ea.ar), (key >> 4) as u8 & 15, ea.address)?;
     Ok(())
 }

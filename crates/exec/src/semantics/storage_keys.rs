@@ -7,7 +7,7 @@ use softsie_cpu::{AddressSpace, Cpu, Exit, InterceptedInstructions as Intercepte
 use softsie_isa::Operands;
 use softsie_mem::StorageKey;
 
-use super::authority::{require_dat, require_extraction_authority};
+use super::authority::{require_dat, require_extraction_authority, require_storage_keys};
 use crate::machine::Machine;
 
 semantics! {
@@ -44,6 +44,7 @@ fn real_page_in(cpu: &mut Cpu, r: u8) -> u64 {
 
 fn insert_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    require_storage_keys(cpu)?;
     cpu.check_interception(Intercepted::INSERT_KEY)?;
     let absolute = real_page_in(cpu, o.r2());
     let key = cpu.inspect_storage_key(absolute)?;
@@ -88,6 +89,7 @@ impl Setting {
 
 fn set_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    require_storage_keys(cpu)?;
     cpu.check_interception(Intercepted::SET_KEY)?;
     let key: u8 = cpu.gr(o.r1());
     let setting = Setting::new(cpu, key, o.m3());
@@ -127,6 +129,7 @@ fn put_address(cpu: &mut Cpu, r: u8, address: u64) {
 
 fn reset_reference_bit(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    require_storage_keys(cpu)?;
     cpu.check_interception(Intercepted::RESET_REFERENCE)?;
     let absolute = real_page_in(cpu, o.r2());
     let old = cpu.reset_reference(absolute)?;
@@ -154,6 +157,7 @@ fn reference_bits(
 
 fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    require_storage_keys(cpu)?;
     cpu.check_interception(Intercepted::RESET_REFERENCE)?;
     // Nothing may change when one of the pages is not there.
     let before = cpu.gr;
@@ -165,12 +169,14 @@ fn reset_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 
 fn insert_reference_bits(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
+    require_storage_keys(cpu)?;
     cpu.check_interception(Intercepted::INSERT_KEY)?;
     reference_bits(cpu, o, |cpu, absolute| cpu.inspect_storage_key(absolute))
 }
 
 fn insert_virtual_storage_key(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     require_dat(cpu)?;
+    require_storage_keys(cpu)?;
     require_extraction_authority(cpu)?;
     let address: u64 = cpu.gr(o.r2());
     let address = cpu.wrap(address);
@@ -202,6 +208,9 @@ fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
         2 if cpu.model.facilities.has(EDAT_2) && cpu.address_mask != 0xFF_FFFF => REGION,
         _ => return Err(Exit::SPECIFICATION),
     };
+    if controls & PFMF_SET_KEY != 0 {
+        require_storage_keys(cpu)?;
+    }
     let setting = Setting::new(cpu, controls as u8, (controls >> 8) as u8 & 6);
     let address = page_in(cpu, o.r2());
     if controls & PFMF_CLEAR != 0 {
