@@ -9,7 +9,8 @@ use core::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use softsie_mem::SlotMap;
+use parking_lot::Mutex;
+use softsie_mem::Storage;
 
 use crate::peer::Peer;
 use crate::{Errno, Result};
@@ -19,7 +20,13 @@ const MOST: usize = 64;
 
 /// Where the slots of a VM are in the host, readable in a signal handler.
 #[derive(Debug)]
-pub(crate) struct HostRanges([Range; MOST]);
+pub(crate) struct HostRanges {
+    /// Held by who changes them.
+    changing: Mutex<()>,
+    /// Odd while they change: what is read meanwhile means nothing.
+    version: AtomicUsize,
+    ranges: [Range; MOST],
+}
 
 #[derive(Debug, Default)]
 struct Range {
@@ -29,28 +36,42 @@ struct Range {
 
 impl Default for HostRanges {
     fn default() -> Self {
-        Self(core::array::from_fn(|_| Range::default()))
+        let ranges = core::array::from_fn(|_| Range::default());
+        Self { changing: Mutex::new(()), version: AtomicUsize::new(0), ranges }
     }
 }
 
 impl HostRanges {
-    /// The slots have changed.
-    pub(crate) fn set(&self, map: &SlotMap) {
+    /// The slots of `storage` have changed.
+    pub(crate) fn set(&self, storage: &Storage) {
+        let _changing = self.changing.lock();
+        let map = storage.map();
         let mut slots = map.slots().iter();
-        for range in &self.0 {
-            range.end.store(0, Ordering::SeqCst);
-            if let Some(slot) = slots.next() {
+        self.version.fetch_add(1, Ordering::SeqCst);
+        for range in &self.ranges {
+            let (start, end) = slots.next().map_or((0, 0), |slot| {
                 let start = slot.host().addr().get();
-                range.start.store(start, Ordering::SeqCst);
-                range.end.store(start + slot.length as usize, Ordering::SeqCst);
-            }
+                (start, start + slot.length as usize)
+            });
+            range.start.store(start, Ordering::SeqCst);
+            range.end.store(end, Ordering::SeqCst);
         }
+        self.version.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn contains(&self, address: usize) -> bool {
+    /// Whether `address` is in a slot. Waits for another thread that changes them, which is soon done; who changes them accesses no
+    /// guest storage meanwhile.
+    pub(crate) fn contains(&self, address: usize) -> bool {
         let within =
             |range: &Range| address < range.end.load(Ordering::SeqCst) && address >= range.start.load(Ordering::SeqCst);
-        self.0.iter().any(within)
+        loop {
+            let version = self.version.load(Ordering::SeqCst);
+            let found = self.ranges.iter().any(within);
+            if version % 2 == 0 && self.version.load(Ordering::SeqCst) == version {
+                return found;
+            }
+            core::hint::spin_loop();
+        }
     }
 }
 

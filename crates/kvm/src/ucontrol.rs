@@ -100,7 +100,7 @@ impl Space {
     }
 
     fn changed(&self) {
-        self.host_ranges.set(&self.storage.map());
+        self.host_ranges.set(&self.storage);
         self.cluster.request(Request::SlotsChanged);
     }
 }

@@ -385,7 +385,7 @@ impl Vm {
 
     /// Has every CPU forget what it derived from the memory slots.
     pub(crate) fn slots_changed(&self) {
-        self.host_ranges.set(&self.storage.map());
+        self.host_ranges.set(&self.storage);
         self.cluster.request(Request::SlotsChanged);
     }
 }

@@ -1,11 +1,17 @@
 //! Memory of a slot that the client has unmapped: calls end with EFAULT.
 //! Truth: the interface's reference (KVM_RUN: EFAULT); the promise that a client's mistakes do not end its process.
 
+use core::ptr::NonNull;
+
+use softsie_mem::Storage;
+
 use super::machine::page;
 use crate::abi::*;
+use crate::host_fault::HostRanges;
 use crate::{Errno, OwnMemory, System, Vcpu, Vm};
 
 const SIZE: usize = 2 << 20;
+const PAGE: u64 = 4096;
 const EA_BA: u64 = 0x0000_0001_8000_0000;
 
 /// Memory that is unmapped in part.
@@ -69,5 +75,35 @@ fn calls_end_with_efault() {
     assert_eq!(run(&cpu, "svc 1", &vm).0, Err(Errno::EFAULT));
     // SAFETY: deletes the slot.
     unsafe { vm.set_user_memory_region(&kvm_userspace_memory_region { memory_size: 0, ..region }).unwrap() };
+    memory.unmap(0, SIZE);
+}
+
+#[test]
+fn a_slot_is_known_while_others_come_and_go() {
+    let memory = Holed::new();
+    let (storage, ranges) = (Storage::new(), HostRanges::default());
+    let first = memory.0.expose_provenance();
+    let set = |id, start: u64| {
+        let host = NonNull::new(core::ptr::with_exposed_provenance_mut(first + start as usize)).unwrap();
+        // SAFETY: mapped until the end of the test.
+        unsafe { storage.set_slot(id, 0, start, PAGE, host) }.unwrap();
+        ranges.set(&storage);
+    };
+    let stays = first + 8 * PAGE as usize;
+    set(0, 8 * PAGE);
+    std::thread::scope(|threads| {
+        let changer = threads.spawn(|| {
+            for _ in 0..100_000 {
+                set(1, 0);
+                assert!(storage.remove_slot(1));
+                ranges.set(&storage);
+            }
+        });
+        while !changer.is_finished() {
+            assert!(ranges.contains(stays));
+        }
+        changer.join().unwrap();
+    });
+    assert!(!ranges.contains(first) && !ranges.contains(stays + PAGE as usize));
     memory.unmap(0, SIZE);
 }
