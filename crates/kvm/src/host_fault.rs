@@ -67,7 +67,7 @@ impl HostRanges {
         loop {
             let version = self.version.load(Ordering::SeqCst);
             let found = self.ranges.iter().any(within);
-            if version % 2 == 0 && self.version.load(Ordering::SeqCst) == version {
+            if version.is_multiple_of(2) && self.version.load(Ordering::SeqCst) == version {
                 return found;
             }
             core::hint::spin_loop();
