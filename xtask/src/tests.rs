@@ -50,7 +50,8 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         cargo.run_with("tests", &["test", "--workspace", "--quiet"], &others)?;
     }
     if untested.is_none() {
-        let tests = ["test", "--package", "softsie-tests", "--test", "qemu_client", "--", "--test-threads", "1"];
+        // Of the whole workspace, as what was built has its features.
+        let tests = ["test", "--workspace", "--test", "qemu_client", "--", "--test-threads", "1"];
         if let Err(error) = cargo.run("QEMU as a KVM client", &tests) {
             eprintln!("== {error:#}; once more, in case the host was busy");
             cargo.run("QEMU as a KVM client, a second time", &tests)?;
