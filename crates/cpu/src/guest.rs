@@ -36,6 +36,9 @@ pub mod intervention {
 /// Any bit pattern is a value, all of it is atomics, and it is at most 8 bytes long.
 pub unsafe trait SharedWord {}
 
+// SAFETY: an atomic.
+unsafe impl SharedWord for AtomicU64 {}
+
 const ADAPTER_SUPPRESSION: u16 = 72;
 /// After this many messages a CPU that has not looked forgets everything instead of each thing.
 const LOG: usize = 256;
@@ -59,24 +62,23 @@ pub struct GuestStorage {
     pub interlock: Option<u64>,
 }
 
+impl GuestStorage {
+    /// Where absolute address `absolute` of the guest is in the host's primary address space.
+    fn host_address(&self, absolute: u64) -> Result<u64, ProgramCode> {
+        let address = absolute.checked_add(self.origin).filter(|address| *address <= self.last);
+        address.ok_or(ProgramCode::ADDRESSING)
+    }
+}
+
 /// The lock, the number of those of the host who have it, and the number of guests' CPUs that do.
 const LOCKED: u64 = 1 << 63;
 const HOST_COUNT: u64 = 0x7FFF_FFFF_0000_0000;
 const GUEST_COUNT: u64 = 0xFFFF_FFFF;
 
-/// The interlock of invalidations in a system control area.
-#[repr(transparent)]
-struct Interlock(AtomicU64);
-
-// SAFETY: an atomic.
-unsafe impl SharedWord for Interlock {}
-
-impl Interlock {
-    /// Changes the value unless `f` does not want to; whether it did.
-    fn update(&self, f: impl Fn(u64) -> Option<u64>) -> Option<bool> {
-        let change = |value| f(u64::from_be(value)).map(u64::to_be);
-        Some(self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok())
-    }
+/// Changes an interlock of invalidations unless `f` does not want to; whether it did.
+fn update_interlock(interlock: &AtomicU64, f: impl Fn(u64) -> Option<u64>) -> bool {
+    let change = |value| f(u64::from_be(value)).map(u64::to_be);
+    interlock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change).is_ok()
 }
 
 /// An exception of the host that an access of the guest has met.
@@ -212,8 +214,7 @@ impl Cpu {
     }
 
     fn reach_through(&self, host: &Host, absolute: u64, access: Access) -> Result<u64, ProgramCode> {
-        let address = absolute.checked_add(host.storage.origin).filter(|address| *address <= host.storage.last);
-        let Some(address) = address else { return Err(ProgramCode::ADDRESSING) };
+        let address = host.storage.host_address(absolute)?;
         host.index.set((address >> 12) as u8);
         let fault = |code, protection| {
             host.fault.set(Some(HostFault { code, protection, address, access }));
@@ -243,8 +244,7 @@ impl Cpu {
     /// `None` when the host has no page status for it.
     pub(crate) fn host_page(&self, absolute: u64) -> Result<Option<(u64, Option<u64>)>, ProgramCode> {
         let Some(host) = self.host.as_ref().filter(|host| host.storage.page_status) else { return Ok(None) };
-        let address = absolute.checked_add(host.storage.origin).filter(|address| *address <= host.storage.last);
-        let Some(address) = address else { return Err(ProgramCode::ADDRESSING) };
+        let address = host.storage.host_address(absolute)?;
         let read = |entry| read_entry(&self.slots, entry).ok_or(ProgramCode::ADDRESSING);
         match host.dat.translate(host.primary, address, read) {
             Ok(t) if t.entry == 0 || t.frame_bits != 12 => Ok(None),
@@ -410,17 +410,17 @@ impl Cpu {
 
     /// Takes the interlock that an invalidation by this guest's CPU needs; false when its host has it. Guests have it together.
     fn take_interlock(&mut self, at: u64) -> Option<bool> {
-        let cell = self.machine_cell::<Interlock>(at, Access::Store)?;
-        cell.update(|count| (count & HOST_COUNT == 0).then(|| (count + 1) & GUEST_COUNT | LOCKED))
+        let interlock = self.machine_cell(at, Access::Store)?;
+        Some(update_interlock(interlock, |count| (count & HOST_COUNT == 0).then(|| (count + 1) & GUEST_COUNT | LOCKED)))
     }
 
-    fn release_interlock(&mut self, at: u64) -> Option<bool> {
-        let cell = self.machine_cell::<Interlock>(at, Access::Store)?;
-        cell.update(|count| {
+    fn release_interlock(&mut self, at: u64) {
+        let Some(interlock) = self.machine_cell(at, Access::Store) else { return };
+        update_interlock(interlock, |count| {
             let guests = count.wrapping_sub(1) & GUEST_COUNT;
             let locked = if guests == 0 { 0 } else { count & LOCKED };
             Some(count & HOST_COUNT | locked | guests)
-        })
+        });
     }
 
     /// Does `f`, which invalidates table entries of this machine, while nobody of its host walks them.

@@ -8,7 +8,6 @@ use softsie_mem::{PAGE_SIZE, StorageKey};
 use crate::access::Access;
 use crate::broadcast::Request;
 use crate::exit::Exit;
-use crate::guest::SharedWord;
 use crate::state::Cpu;
 
 /// From a page-table entry to the status entry of the same page.
@@ -32,13 +31,6 @@ const USAGE: u64 = 0x0300_0000;
 const ATTEMPTS: u32 = 1000;
 /// Length of a release list in bytes: its last entry stays free.
 const LIST: u64 = 0xFF8;
-
-/// An entry, which CPUs share.
-#[repr(transparent)]
-struct Entry(AtomicU64);
-
-// SAFETY: an atomic.
-unsafe impl SharedWord for Entry {}
 
 /// A page of a guest as its host has it.
 #[derive(Clone, Copy)]
@@ -77,8 +69,8 @@ impl Cpu {
         let page = Page { status_at: at + DISTANCE, frame };
         let status = self.lock_status(page)?;
         let (new, result) = f(self, page.frame, status);
-        if let Some(entry) = self.machine_cell::<Entry>(page.status_at, Access::Store) {
-            entry.0.store((new & !LOCK).to_be(), Ordering::SeqCst);
+        if let Some(entry) = self.machine_cell::<AtomicU64>(page.status_at, Access::Store) {
+            entry.store((new & !LOCK).to_be(), Ordering::SeqCst);
         }
         Ok(Some(result))
     }
@@ -86,9 +78,9 @@ impl Cpu {
     /// Locks a status entry. When somebody has it for long, the instruction is executed again.
     fn lock_status(&mut self, page: Page) -> Result<u64, Exit> {
         let missing = Exit::Program(self.addressing(page.status_at));
-        let Some(entry) = self.machine_cell::<Entry>(page.status_at, Access::Store) else { return Err(missing) };
+        let Some(entry) = self.machine_cell::<AtomicU64>(page.status_at, Access::Store) else { return Err(missing) };
         for _ in 0..ATTEMPTS {
-            let before = entry.0.fetch_or(LOCK.to_be(), Ordering::SeqCst);
+            let before = entry.fetch_or(LOCK.to_be(), Ordering::SeqCst);
             if u64::from_be(before) & LOCK == 0 {
                 return Ok(u64::from_be(before));
             }
@@ -165,8 +157,9 @@ impl Cpu {
     /// lead to the page.
     pub fn set_page_state(&mut self, absolute: u64, operation: u8) -> Result<u64, Exit> {
         let Some(list_at) = self.release_list() else { return Err(Exit::Intercept) };
-        let list =
-            self.machine_cell::<Entry>(list_at, Access::Fetch).map(|list| u64::from_be(list.0.load(Ordering::SeqCst)));
+        let list = self
+            .machine_cell::<AtomicU64>(list_at, Access::Fetch)
+            .map(|list| u64::from_be(list.load(Ordering::SeqCst)));
         let Some(list) = list.filter(|list| list & (PAGE_SIZE - 1) < LIST) else { return Err(Exit::Intercept) };
         let absolute = absolute & !(PAGE_SIZE - 1);
         let done = self.with_status(absolute, |_, frame, status| {
@@ -177,11 +170,11 @@ impl Cpu {
         let Some((state, released)) = done else { return Err(Exit::Intercept) };
         if released {
             let entry = self.host_prefixed(list & !7);
-            if let Some(entry) = self.machine_cell::<Entry>(entry, Access::Store) {
-                entry.0.store(absolute.to_be(), Ordering::SeqCst);
+            if let Some(entry) = self.machine_cell::<AtomicU64>(entry, Access::Store) {
+                entry.store(absolute.to_be(), Ordering::SeqCst);
             }
-            if let Some(list_cell) = self.machine_cell::<Entry>(list_at, Access::Store) {
-                list_cell.0.store((list + 8).to_be(), Ordering::SeqCst);
+            if let Some(list_cell) = self.machine_cell::<AtomicU64>(list_at, Access::Store) {
+                list_cell.store((list + 8).to_be(), Ordering::SeqCst);
             }
         }
         Ok(state)
