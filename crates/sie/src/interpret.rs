@@ -9,7 +9,7 @@ use softsie_jit::Engine;
 use softsie_mem::{PAGE_SIZE, SlotMap};
 
 use crate::guarded_storage;
-use crate::run::{GuestCounters, Leave, Runner, Sie, intercept};
+use crate::run::{Leave, Runner, Sie, intercept};
 use crate::satellites::Satellites;
 use crate::state_description::{
     CpuFlags, Ecb, Ecb2, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
@@ -350,18 +350,7 @@ impl Sie {
             Some(n) => self.guests[..=n].rotate_right(1),
             None => {
                 self.guests.truncate(GUESTS - 1);
-                let sie = Sie {
-                    cpu: self.cpu.guest(),
-                    tracer: None,
-                    engine: self.engine.as_ref().map(Engine::beside),
-                    counters: GuestCounters::default(),
-                    guests: Vec::new(),
-                    clock: (0, 0),
-                    area: None,
-                    satellites: Satellites::default(),
-                    partial: false,
-                    paged: false,
-                };
+                let sie = Sie::of(self.cpu.guest(), self.engine.as_ref().map(Engine::beside));
                 self.guests.insert(0, Guest { state_description, sie: Box::new(sie) });
             }
         }

@@ -146,10 +146,15 @@ impl Sie {
         translator: Option<Arc<Translator>>,
     ) -> Sie {
         let cpu = Cpu::new(cpu_address, model, storage, cluster, timers, DISPATCH);
+        Sie::of(cpu, translator.map(Engine::of))
+    }
+
+    /// Around a CPU that has done nothing yet.
+    pub(crate) fn of(cpu: Cpu, engine: Option<Engine>) -> Sie {
         Sie {
             cpu,
             tracer: None,
-            engine: translator.map(Engine::of),
+            engine,
             counters: GuestCounters::default(),
             guests: Vec::new(),
             clock: (0, 0),

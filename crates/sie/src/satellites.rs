@@ -18,7 +18,7 @@ const ADDRESS: u32 = 0x7FFF_FFF8;
 const DEA_MASK: u64 = 0x48;
 const AES_MASK: u64 = 0x60;
 
-/// The real address of a block at `real`, which has its own length as boundary, if it can be one.
+/// The absolute address of a block at `real`, which has its own length as boundary, if it can be one.
 fn block(host: &Cpu, real: u64) -> Option<u64> {
     let absolute = host.prefixed(real);
     (real >= 2 * PAGE_SIZE && host.storage.map().page(absolute).is_some()).then_some(absolute)
@@ -164,10 +164,9 @@ impl Satellites {
     pub(crate) fn store_diagnostic_block(self, guest: &mut Cpu) {
         let Some(block) = guest.transaction.program_block.take() else { return };
         let Some(at) = self.diagnostic_block else { return };
-        for (n, word) in (0..).zip(block.chunks_exact(8)) {
-            let value = word.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        for (n, word) in (0..).zip(block.as_chunks::<8>().0) {
             if let Some(cell) = guest.machine_cell::<BeU64>(at + 8 * n, Access::Store) {
-                cell.set(value);
+                cell.set(u64::from_be_bytes(*word));
             }
         }
     }
