@@ -16,8 +16,8 @@ const HOST_CPU_ID: u64 = 0xff00_5157_3931_8000;
 /// Facilities that a guest may be given, as far as the CPU has all their instructions and what they need. Those without
 /// instructions of their own are listed when what they promise holds here (82: nothing is ever predicted that could be
 /// observed, so that there is nothing to block). Of 139 the timing functions are separate features, which the
-/// query of PTFF tells are absent. It does not for 38 and 54
-/// (COMPRESSION CALL), 59, 149 (MOVE PAGE sets no keys), and 150: SORT LISTS is there, but from memory.
+/// query of PTFF tells are absent. It does not for 38 and 54 (COMPRESSION CALL), 59, 149 (MOVE PAGE sets no keys), and 150: SORT
+/// LISTS is there, but from memory.
 const CANDIDATES: &[u16] = &[
     0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 32, 33, 34,
     35, 36, 37, 40, 41, 42, 43, 44, 45, 47, 48, 49, 50, 51, 52, 53, 57, 58, 61, 66, 67, 68, 73, 74, 75, 76, 77, 78, 80,

@@ -54,7 +54,7 @@ impl Running<'_> {
             sd.cpnc.set((regs.diag318 >> 56) as u8);
         }
         // A client that brings a guest with guarded storage in use need not wait for the guest to use it again.
-        if dirty & KVM_SYNC_GSCB != 0 && regs.gscb[2] != 0 && self.vm.has_facility(133) {
+        if dirty & KVM_SYNC_GSCB != 0 && regs.gscb[2] != 0 && self.vm.has_guarded_storage() {
             self.enable_guarded_storage();
         }
         let guarded_storage = self.uses_guarded_storage().then(|| GuardedStorage::of_block(regs.gscb));

@@ -327,6 +327,10 @@ impl Vm {
         self.has_facility(129)
     }
 
+    pub(crate) fn has_guarded_storage(&self) -> bool {
+        self.has_facility(133)
+    }
+
     pub(crate) fn cpuid(&self) -> u64 {
         self.model.read().cpuid()
     }

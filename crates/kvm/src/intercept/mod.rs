@@ -131,7 +131,7 @@ impl Running<'_> {
 
     /// The guest's first use of the guarded-storage registers: from now on the CPU executes the instruction.
     fn handle_guarded_storage(&mut self) -> Handled {
-        if !self.vm.has_facility(133) {
+        if !self.vm.has_guarded_storage() {
             return Err(Stop::program(pic::OPERATION));
         }
         self.enable_guarded_storage();

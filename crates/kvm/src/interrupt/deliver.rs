@@ -206,7 +206,7 @@ impl Running<'_> {
         self.store_registers();
         self.vm.store_status(self.cpu, u64::from(self.cpu.sd.prefix()), crate::status::What::MachineCheck)?;
         let designation = u64::from_be_bytes(self.fetch_lowcore(EXTENDED_SAVE_AREA)?);
-        let (area, length) = extended_save_area(designation, self.vm.has_facility(133));
+        let (area, length) = extended_save_area(designation, self.vm.has_guarded_storage());
         // What is not stored is not valid.
         let guarded = info.mcic & MCIC_GUARDED_STORAGE != 0 && area != 0 && length > GUARDED_STORAGE_AT;
         if !guarded || self.store_guarded_storage(area + GUARDED_STORAGE_AT).is_err() {
