@@ -283,7 +283,7 @@ impl Plan {
                 let after = after.fold(Set::default(), |all, to| all.union(to.wanted));
                 let i = &self.items[n];
                 // What is replaced by half is still asked for. Handlers have everything in the CPU.
-                let kept = after.without(i.survey.written.without(Set(i.survey.narrow.0 & self.full.0)));
+                let kept = after.without(i.survey.written.without(i.survey.narrow.intersection(self.full)));
                 let kept = if i.emits { kept } else { Set::default() };
                 let wanted = i.survey.read.union(kept);
                 changed |= wanted != i.wanted;
@@ -294,7 +294,7 @@ impl Plan {
 
     /// The registers that a leader gets as values from the code before it.
     pub(crate) fn handed_on(&self, leader: &Item) -> impl Iterator<Item = u8> + use<> {
-        Set(self.used.0 & (leader.dirty.0 | leader.wanted.0)).members()
+        self.used.intersection(leader.dirty.union(leader.wanted)).members()
     }
 }
 

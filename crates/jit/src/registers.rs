@@ -63,6 +63,10 @@ impl Set {
         Set(self.0 | other.0)
     }
 
+    pub(crate) fn intersection(self, other: Set) -> Set {
+        Set(self.0 & other.0)
+    }
+
     pub(crate) fn members(self) -> impl Iterator<Item = u8> {
         (0..16).filter(move |r| self.has(*r))
     }
