@@ -248,20 +248,7 @@ fn once(case: &Case, execute: Option<u8>, step: &mut dyn FnMut(&mut Bare) -> Ste
                 _ => return Err(format!("unknown setting `{name}`")),
             }
         }
-        let storage = other.storage();
-        let c = &other.cpu;
-        expected = Picture {
-            gr: c.gr,
-            ar: c.ar,
-            cr: c.cr,
-            vr: c.vr,
-            fpc: c.fpc,
-            prefix: c.prefix,
-            special: special(c),
-            guarded_storage: c.guarded_storage,
-            psw: c.current_psw(),
-            storage,
-        };
+        expected = picture(&mut other);
     }
     let wanted = match program {
         Some(p) => Step::Program(ProgramCode(p as u16)),

@@ -3,62 +3,22 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers may, too
 
-use softsie_tests::{By, End, Multi};
+use softsie_tests::{End, Ran};
 
-/// Prefix area of the only CPU.
-const PREFIX: u64 = 0x4000;
-/// Where programs leave results, doubleword by doubleword.
-const OUT: u64 = 0x30_0000;
-const DATA: u64 = 0x31_0000;
-const BLOCK: u64 = 0x32_0000;
+const OUT: u64 = Ran::OUT;
+const DATA: u64 = Ran::DATA;
+const BLOCK: u64 = Ran::BLOCK;
 
-/// What a program left.
-struct Ran {
-    machine: Multi,
-    end: End,
-}
-
-impl Ran {
-    fn out(&self, n: u64) -> u64 {
-        self.machine.read_u64(OUT + n * 8)
-    }
-    fn data(&self, n: u64) -> u64 {
-        self.machine.read_u64(DATA + n * 8)
-    }
-    fn block(&self, at: u64) -> u64 {
-        self.machine.read_u64(BLOCK + at)
-    }
-    /// Doubleword of the prefix area.
-    fn low(&self, at: u64) -> u64 {
-        self.machine.read_u64(PREFIX + at)
-    }
-    /// Interruption code of the program interruption that ended the program.
-    fn program_code(&self) -> u64 {
-        assert!(matches!(self.end, End::Other(_)), "{:?}", self.end);
-        self.low(0x88) & 0xFFFF
-    }
-}
-
-/// Runs `body` by the interpreter or an engine. %r12 designates results, %r13 data, %r11 the diagnostic block; transactions
+/// Runs `body` by the interpreter and an engine. %r12 designates results, %r13 data, %r11 the diagnostic block; transactions
 /// are enabled, as are floating-point and vector registers. `cc` after a register in the body stores what IPM gives there.
-fn run(body: &str, by: By) -> Ran {
+fn both(body: &str, check: impl Fn(&Ran)) {
     let source = format!(
         ".equ OUT,{OUT}\n .equ DATA,{DATA}\n .equ BLOCK,{BLOCK}\n\
          .align 8\n cr0: .quad 0x00800000000600e0\n\
          .align 256\n cpu0: larl %r1,cr0\n lctlg %c0,%c0,0(%r1)\n\
          llilf %r12,OUT\n llilf %r13,DATA\n llilf %r11,BLOCK\n {body}\n diag %r0,%r0,0\n"
     );
-    let mut machine = Multi::new(1, &source);
-    machine.execute_by(by);
-    let end = machine.run()[0];
-    Ran { machine, end }
-}
-
-/// The same by both engines; `check` sees the result of each.
-fn both(body: &str, check: impl Fn(&Ran)) {
-    for by in [By::Interpreter, By::Quick] {
-        check(&run(body, by));
-    }
+    Ran::by_both(&source, check);
 }
 
 /// Stores the condition code at doubleword `n` of the results.

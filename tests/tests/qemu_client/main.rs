@@ -13,6 +13,7 @@ mod machine;
 mod migration;
 
 use crate::machine::*;
+use crate::migration::migrate;
 
 #[test]
 fn devices_cpus_resets_and_the_end() {
@@ -129,30 +130,13 @@ fn states_dumps_and_a_live_migration() {
 
     // While both CPUs write to storage.
     machine.shell("for n in 1 2; do (while true; do sha256sum /softsie/busybox > /tmp/$n; done) & done");
-    let socket = scratch.join("migration").display().to_string();
-    let incoming = format!("unix:{socket}");
-    let mut arguments = devices.to_vec();
-    arguments.extend(["-incoming", &incoming]);
-    let mut destination = Machine::with_kernel(&folder, "destination", &arguments);
     let sum = machine.shell("sha256sum /softsie/busybox");
-    machine.ask("migrate", &format!("\"uri\":\"{incoming}\""));
-    let start = Instant::now();
-    loop {
-        let state = machine.ask("query-migrate", "");
-        assert!(!state.contains("\"failed\"") && start.elapsed() < PATIENCE, "{state}");
-        if state.contains("\"completed\"") {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    drop(machine);
-    destination.type_line("");
-    destination.until("# ");
-    assert_eq!(destination.shell("echo $word"), "before");
-    assert_eq!(destination.shell("sha256sum /softsie/busybox"), sum);
-    destination.is_content();
-    destination.type_line("poweroff -f");
-    assert!(destination.end().success());
+    migrate(&mut machine, &folder, "destination", &devices);
+    assert_eq!(machine.shell("echo $word"), "before");
+    assert_eq!(machine.shell("sha256sum /softsie/busybox"), sum);
+    machine.is_content();
+    machine.type_line("poweroff -f");
+    assert!(machine.end().success());
 }
 
 #[test]

@@ -28,14 +28,14 @@ fn again(m: &mut Machine) {
 /// The guest's page with the program cannot be without storage; this one can.
 const PAGE: u64 = 0x5000;
 
+/// SSKE %r1,%r2; ISKE %r4,%r2; RRBE %r0,%r2; IPM %r5; ISKE %r6,%r2; DIAG.
+const KEYS: [u8; 24] = [
+    0xB2, 0x2B, 0, 0x12, 0xB2, 0x29, 0, 0x42, 0xB2, 0x2A, 0, 2, 0xB2, 0x22, 0, 0x50, 0xB2, 0x29, 0, 0x62, 0x83, 0, 0, 1,
+];
+
 #[test]
 fn keys_of_pages_in_storage_are_real_and_the_hosts_view_is_kept() {
-    // SSKE %r1,%r2; ISKE %r4,%r2; RRBE %r0,%r2; IPM %r5; ISKE %r6,%r2; DIAG.
-    let program = [
-        0xB2, 0x2B, 0, 0x12, 0xB2, 0x29, 0, 0x42, 0xB2, 0x2A, 0, 2, 0xB2, 0x22, 0, 0x50, 0xB2, 0x29, 0, 0x62, 0x83, 0,
-        0, 1,
-    ];
-    each(&program, |m| {
+    each(&KEYS, |m| {
         m.sie.cpu.page_status = true;
         map(m);
         m.put(status(PAGE), 0x0004_0000_0300_0000);
@@ -60,11 +60,7 @@ fn run_with(m: &mut Machine) {
 
 #[test]
 fn keys_of_pages_that_are_away_are_in_the_table() {
-    let program = [
-        0xB2, 0x2B, 0, 0x12, 0xB2, 0x29, 0, 0x42, 0xB2, 0x2A, 0, 2, 0xB2, 0x22, 0, 0x50, 0xB2, 0x29, 0, 0x62, 0x83, 0,
-        0, 1,
-    ];
-    each(&program, |m| {
+    each(&KEYS, |m| {
         m.sie.cpu.page_status = true;
         map(m);
         m.put(entry(PAGE), 0x400);
