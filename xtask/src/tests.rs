@@ -11,6 +11,9 @@ use clap::Args;
 use crate::cargo::cargo;
 use crate::{linux, qemu_client};
 
+/// Where the files are that a macro names.
+const LISTED_BY_MACRO: &str = "crates/exec/src/semantics";
+
 /// Options of `cargo xtask test`.
 #[derive(Args, Debug)]
 pub struct Options {
@@ -31,6 +34,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     cargo.component("fmt", "rustfmt")?;
     cargo.component("clippy", "clippy")?;
     cargo.run("format", &["fmt", "--all", "--check"])?;
+    format_of_listed_files(repository)?;
     cargo.run("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     eprintln!("== QEMU as a KVM client");
     let start = Instant::now();
@@ -106,6 +110,20 @@ impl Cargo {
         eprintln!("== {what}: passed in {:.0} s", start.elapsed().as_secs_f64());
         Ok(())
     }
+}
+
+/// The format of files that a macro names: `cargo fmt` does not find them.
+fn format_of_listed_files(repository: &Path) -> Result<()> {
+    let folder = repository.join(LISTED_BY_MACRO);
+    let cannot = || format!("cannot read {}", folder.display());
+    let entries: std::io::Result<Vec<_>> = std::fs::read_dir(&folder).with_context(cannot)?.collect();
+    let mut files: Vec<_> = entries.with_context(cannot)?.iter().map(std::fs::DirEntry::path).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let checked = Command::new("rustfmt").arg("--check").args(files).current_dir(repository).status();
+    if !checked.context("cannot run rustfmt")?.success() {
+        bail!("format: run rustfmt {LISTED_BY_MACRO}/*.rs");
+    }
+    Ok(())
 }
 
 /// Installs the package of a missing program when we may, else says which.

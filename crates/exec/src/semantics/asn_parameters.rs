@@ -2,7 +2,9 @@
 //! Source: Principles of Operation, chapter 10: SET SECONDARY ASN, SET SECONDARY ASN WITH INSTANCE, LOAD ADDRESS SPACE
 //! PARAMETERS, EXTRACT AND SET EXTENDED AUTHORITY.
 
-use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, Aste, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry, asce};
+use softsie_cpu::{
+    ASTE_ORIGIN, Aste, Authority, Cpu, Exit, InterceptedInstructions, ProgramCode, PswMask, TraceEntry, asce,
+};
 use softsie_isa::Operands;
 
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_dat};

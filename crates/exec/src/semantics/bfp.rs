@@ -102,11 +102,7 @@ pub(crate) fn require_fit<F: Operand>(r: u8) -> Result<(), Exit> {
 
 /// Ends an operation: sets flags, places the result, takes the trap. A suppressing trap leaves everything as it was.
 #[inline(always)]
-pub(crate) fn complete<T>(
-    cpu: &mut Cpu,
-    outcome: Outcome<T>,
-    place: impl FnOnce(&mut Cpu, T),
-) -> Result<(), Exit> {
+pub(crate) fn complete<T>(cpu: &mut Cpu, outcome: Outcome<T>, place: impl FnOnce(&mut Cpu, T)) -> Result<(), Exit> {
     match outcome.trap {
         Some(trap) if trap.suppresses() => Err(data_exception(cpu, trap.dxc)),
         trap => {
@@ -245,12 +241,7 @@ pub(crate) fn compute<T: Bfp>(cpu: &mut Cpu, op: BfpOp, to: u8, [a, b, c]: [T; 3
 
 /// On the CPU: compares for the CC.
 #[inline(always)]
-pub(crate) fn compare_values<F: Format>(
-    cpu: &mut Cpu,
-    a: F::Bits,
-    b: F::Bits,
-    signalling: bool,
-) -> Result<(), Exit> {
+pub(crate) fn compare_values<F: Format>(cpu: &mut Cpu, a: F::Bits, b: F::Bits, signalling: bool) -> Result<(), Exit> {
     let outcome = arithmetic::compare::<F>(&Env::from_fpc(cpu.fpc), a, b, signalling);
     complete(cpu, outcome, |cpu, comparison| cpu.cc = comparison as u8)
 }

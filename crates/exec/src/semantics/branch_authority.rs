@@ -2,7 +2,9 @@
 //! Source: Principles of Operation, chapter 10: BRANCH AND SET AUTHORITY, BRANCH IN SUBSPACE GROUP; chapter 5,
 //! Dispatchable-Unit Control Table.
 
-use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AccessRegisterFault, Cpu, Exit, Psw, PswMask, TraceEntry, asce};
+use softsie_cpu::{
+    ASTE_ORIGIN, AccessRegisterFault, Cpu, Exit, InterceptedInstructions, Psw, PswMask, TraceEntry, asce,
+};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
@@ -92,11 +94,8 @@ fn branch_in_subspace_group(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let target: u64 = cpu.gr(o.r2());
     let alet = if o.r2() == 0 { 0 } else { cpu.ar[usize::from(o.r2())] };
     let psw = branched(cpu, target);
-    let traced = if cpu.traces_asns() {
-        cpu.trace(cpu.cr[12], &subspace_entry(&psw, alet))?
-    } else {
-        trace_branch(cpu, &psw)?
-    };
+    let traced =
+        if cpu.traces_asns() { cpu.trace(cpu.cr[12], &subspace_entry(&psw, alet))? } else { trace_branch(cpu, &psw)? };
     let table = control_table(cpu)?;
     let base = u64::from(cpu.real_word(table)?) & ASTE_ORIGIN;
     let active = cpu.real_word(table + 4)?;

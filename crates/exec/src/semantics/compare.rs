@@ -77,12 +77,7 @@ impl Order for Logical {
 /// The condition that mask `m3` of a compare-and-branch or compare-and-trap instruction selects: 8 equal, 4 first low,
 /// 2 first high. The rightmost bit is ignored.
 #[inline(always)]
-pub(super) fn comparison<M: Machine, X: Order, T: Scalar>(
-    m: &mut M,
-    m3: u8,
-    a: M::Val<T>,
-    b: M::Val<T>,
-) -> M::Cond {
+pub(super) fn comparison<M: Machine, X: Order, T: Scalar>(m: &mut M, m3: u8, a: M::Val<T>, b: M::Val<T>) -> M::Cond {
     match m3 & 14 {
         0 => m.known(false),
         2 => X::less(m, b, a),

@@ -78,9 +78,8 @@ fn compare_and_swap_and_store(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let (first, second) = (d1b1(cpu, o), d2b2(cpu, o));
     // The parameter list is on a quadword boundary: bits 60-63 of its address are ignored.
     let list = Ea { address: cpu.wrap(cpu.gr[1]) & !15, ar: 1 };
-    let misaligned = first.address & (size - 1) != 0
-        || second.address & (length - 1) != 0
-        || function_code == 2 && o.r3() & 1 != 0;
+    let misaligned =
+        first.address & (size - 1) != 0 || second.address & (length - 1) != 0 || function_code == 2 && o.r3() & 1 != 0;
     if misaligned {
         return Err(Exit::SPECIFICATION);
     }

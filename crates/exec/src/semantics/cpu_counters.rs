@@ -57,15 +57,8 @@ fn query_counter_information(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let ea = doubleword_operand(cpu, o)?;
     let (first, second) = cpu.counter_versions();
     // Version, authorization, enable and activation controls, highest CPU address, second version, highest coprocessor group.
-    let facts = [
-        first,
-        counter_set::AUTHORIZED,
-        cpu.measurement.enabled(),
-        cpu.measurement.active(),
-        0xFFFF,
-        second,
-        0,
-    ];
+    let facts =
+        [first, counter_set::AUTHORIZED, cpu.measurement.enabled(), cpu.measurement.active(), 0xFFFF, second, 0];
     let mut block = [0; 64];
     for (to, fact) in block.chunks_exact_mut(2).zip(facts) {
         to.copy_from_slice(&fact.to_be_bytes());

@@ -27,9 +27,7 @@ fn query_sampling_information(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     let ea = doubleword_operand(cpu, o)?;
     let sampling = &cpu.measurement.sampling;
-    let state = AUTHORIZED
-        | if sampling.enabled { ENABLED } else { 0 }
-        | if sampling.is_active() { ACTIVE } else { 0 };
+    let state = AUTHORIZED | if sampling.enabled { ENABLED } else { 0 } | if sampling.is_active() { ACTIVE } else { 0 };
     let words = [
         u64::from(state) << 32 | ENTRY_SIZE << 16,
         INTERVALS.0,

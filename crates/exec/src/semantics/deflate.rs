@@ -239,7 +239,8 @@ fn compress(cpu: &mut Cpu, o: &Operands, compressor: &mut Compressor) -> Result<
     let stopped = loop {
         let (limit, no_room) = room(cpu, &to, ROOM);
         let place = operation.room(from.length.min(PART as u64) as usize);
-        let (n, no_data) = accessible(cpu, &from, PART, |cpu, at, i, n| cpu.read_bytes(source, at, &mut place[i..i + n]));
+        let (n, no_data) =
+            accessible(cpu, &from, PART, |cpu, at, i, n| cpu.read_bytes(source, at, &mut place[i..i + n]));
         let processed = match operation.step(n, limit) {
             Ok(processed) => processed,
             Err(error) => {
@@ -309,7 +310,8 @@ fn expand(cpu: &mut Cpu, o: &Operands, expander: &mut Expander) -> Result<u8, Ex
     let (cc, error) = loop {
         let mut no_data = None;
         if wanted {
-            let (n, exit) = accessible(cpu, &from, PART, |cpu, at, i, n| cpu.read_bytes(source, at, &mut input[i..i + n]));
+            let (n, exit) =
+                accessible(cpu, &from, PART, |cpu, at, i, n| cpu.read_bytes(source, at, &mut input[i..i + n]));
             operation.feed(&input[..n]);
             from.advance(cpu, n as u64);
             no_data = exit;

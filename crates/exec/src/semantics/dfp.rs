@@ -43,11 +43,7 @@ pub(crate) fn require<F: Operand, const N: usize>(cpu: &mut Cpu, registers: [u8;
 }
 
 /// Ends an operation: sets flags, places the result, takes the trap. A suppressing trap leaves everything as it was.
-pub(crate) fn complete<T>(
-    cpu: &mut Cpu,
-    outcome: Outcome<T>,
-    place: impl FnOnce(&mut Cpu, T),
-) -> Result<(), Exit> {
+pub(crate) fn complete<T>(cpu: &mut Cpu, outcome: Outcome<T>, place: impl FnOnce(&mut Cpu, T)) -> Result<(), Exit> {
     if !outcome.is_suppressed() {
         cpu.fpc |= u32::from(outcome.flags) << 16;
         place(cpu, outcome.value);
@@ -130,11 +126,7 @@ fn reround<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 /// The third operand shifted by the last six bits of the second operand's address, which does not address storage.
-fn shift<F: Operand>(
-    cpu: &mut Cpu,
-    o: &Operands,
-    operation: impl FnOnce(F::Bits, u32) -> F::Bits,
-) -> Result<(), Exit> {
+fn shift<F: Operand>(cpu: &mut Cpu, o: &Operands, operation: impl FnOnce(F::Bits, u32) -> F::Bits) -> Result<(), Exit> {
     require::<F, 2>(cpu, [o.r1(), o.r3()])?;
     let digits = d2x2b2(cpu, o).address as u32 & 63;
     let a = F::Bits::get(cpu, o.r3());

@@ -69,7 +69,11 @@ pub(crate) struct Storage;
 impl Second for Register {
     fn fetch<F: Operand, T: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         available(cpu, [o.r1(), o.r2()])?;
-        if T::Bits::fits(o.r1()) && F::Bits::fits(o.r2()) { Ok(F::Bits::get(cpu, o.r2())) } else { Err(Exit::SPECIFICATION) }
+        if T::Bits::fits(o.r1()) && F::Bits::fits(o.r2()) {
+            Ok(F::Bits::get(cpu, o.r2()))
+        } else {
+            Err(Exit::SPECIFICATION)
+        }
     }
     fn fetch_with_third<F: Operand>(cpu: &mut Cpu, o: &Operands) -> Result<F::Bits, Exit> {
         Self::ready_with_third(cpu, o)?;

@@ -2,16 +2,15 @@
 //! Source: Principles of Operation, chapter 10: BRANCH AND STACK, EXTRACT STACKED REGISTERS, EXTRACT STACKED STATE, MODIFY
 //! STACKED STATE, PROGRAM RETURN.
 
-use softsie_cpu::{InterceptedInstructions, 
-    AddressSpaceControl, Authority, Cpu, Exit, ProgramCode, Psw, PswMask, StackedState, StateKind, TraceEntry,
+use softsie_cpu::{
+    AddressSpaceControl, Authority, Cpu, Exit, InterceptedInstructions, ProgramCode, Psw, PswMask, StackedState,
+    StateKind, TraceEntry,
 };
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_dat, require_primary_or_ar_mode};
-use super::space_switch::{
-    OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary,
-};
+use super::space_switch::{OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary};
 use super::trace_entries::{trace_branch, trace_mode, traced_address};
 use crate::machine::Machine;
 

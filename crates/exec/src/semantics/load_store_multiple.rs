@@ -80,11 +80,7 @@ fn load<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands) -> Resu
 }
 
 #[inline(always)]
-fn load_at<M: Machine, R: Registers<T>, T: Scalar>(
-    m: &mut M,
-    o: &Operands,
-    ea: Ea<M::Val<u64>>,
-) -> Result<(), Exit> {
+fn load_at<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands, ea: Ea<M::Val<u64>>) -> Result<(), Exit> {
     // All operands are fetched before the first register changes, so that an exception finds them as they were.
     let values = m.load_many::<T>(ea, register_count(o))?;
     for (n, v) in values.into_iter().flatten().enumerate() {
@@ -99,11 +95,7 @@ fn store<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands) -> Res
 }
 
 #[inline(always)]
-fn store_at<M: Machine, R: Registers<T>, T: Scalar>(
-    m: &mut M,
-    o: &Operands,
-    ea: Ea<M::Val<u64>>,
-) -> Result<(), Exit> {
+fn store_at<M: Machine, R: Registers<T>, T: Scalar>(m: &mut M, o: &Operands, ea: Ea<M::Val<u64>>) -> Result<(), Exit> {
     let mut values = [None; 16];
     for (n, v) in values.iter_mut().enumerate().take(register_count(o)) {
         *v = Some(R::get(m, register(o, n)));

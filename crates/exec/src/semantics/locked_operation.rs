@@ -205,8 +205,8 @@ fn perform_locked_operation(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let odd_pair = in_registers && (group >= 1 && o.r1() & 1 != 0 || group == 2 && o.r3() & 1 != 0);
     // The fourth operand is aligned as such; a parameter list needs at most a doubleword boundary.
     let fourth_boundary = if group == 1 && in_registers { 1 } else { operation.size.min(8) };
-    let aligned = operation.second.address & (operation.size - 1) == 0
-        && operation.fourth.address & (fourth_boundary - 1) == 0;
+    let aligned =
+        operation.second.address & (operation.size - 1) == 0 && operation.fourth.address & (fourth_boundary - 1) == 0;
     if odd_pair || !aligned {
         return Err(Exit::SPECIFICATION);
     }

@@ -2,7 +2,9 @@
 //! Source: Principles of Operation, chapter 10: MOVE TO PRIMARY, MOVE TO SECONDARY, MOVE WITH KEY, MOVE WITH SOURCE KEY, MOVE
 //! WITH DESTINATION KEY, MOVE WITH OPTIONAL SPECIFICATIONS; MOVE PAGE.
 
-use softsie_cpu::{Access, AddressSpace, AddressSpaceControl, Cpu, Exit, InterceptedInstructions, ProgramCode, PswMask};
+use softsie_cpu::{
+    Access, AddressSpace, AddressSpaceControl, Cpu, Exit, InterceptedInstructions, ProgramCode, PswMask,
+};
 use softsie_isa::Operands;
 
 use super::authority::{SPECIAL_OPERATION, require_dat, require_key_authority, require_secondary_space_control};
@@ -212,7 +214,8 @@ const CONDITION_CODE_OPTION: u32 = 0x100;
 fn move_partially(cpu: &mut Cpu, places: [&Place; 2]) -> Result<(), Exit> {
     let mut entries = [0; 2];
     for (entry, place) in entries.iter_mut().zip(places) {
-        let real = if cpu.psw.has(PswMask::DAT) { cpu.real_address(place.space, place.address)? } else { place.address };
+        let real =
+            if cpu.psw.has(PswMask::DAT) { cpu.real_address(place.space, place.address)? } else { place.address };
         *entry = cpu.host_table_entry(cpu.prefixed(real));
     }
     cpu.partial_move = Some(entries);

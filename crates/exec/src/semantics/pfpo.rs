@@ -264,8 +264,7 @@ fn to_bfp<F: bfp_operand::Operand>(
             let env = bfp::Env::from_fpc(fpc)
                 .with_rounding(bfp_rounding(function.rounding(fpc)))
                 .with_suppress_inexact(function.has(SUPPRESS_INEXACT));
-            let (outcome, omega) =
-                bfp::from_binary::<F>(&env, binary.negative, binary.significand, binary.exponent);
+            let (outcome, omega) = bfp::from_binary::<F>(&env, binary.negative, binary.significand, binary.exponent);
             let trap = outcome.trap.map(|trap| trap.dxc);
             (outcome.value, End { flags: outcome.flags.byte(), trap, omega })
         }

@@ -1,14 +1,15 @@
 //! PROGRAM CALL: from a PC number to an entry-table entry, then the basic or the stacking operation.
 //! Source: Principles of Operation, chapter 5, PC-Number Translation, Entry-Table Entries; chapter 10: PROGRAM CALL.
 
-use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AddressSpaceControl, Aste, Cpu, Exit, ProgramCode, Psw, PswMask, StateKind, TraceEntry};
+use softsie_cpu::{
+    ASTE_ORIGIN, AddressSpaceControl, Aste, Cpu, Exit, InterceptedInstructions, ProgramCode, Psw, PswMask, StateKind,
+    TraceEntry,
+};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_primary_or_ar_mode};
-use super::space_switch::{
-    OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary,
-};
+use super::space_switch::{OldPrimary, complete, linked, next_psw, set_mode, set_primary, set_secondary_to_primary};
 use super::trace_entries::{trace_mode, traced_address};
 use crate::machine::Machine;
 use crate::operand::d2b2;

@@ -1,14 +1,14 @@
 //! PROGRAM TRANSFER: returning from a basic PROGRAM CALL, or going to another primary space.
 //! Source: Principles of Operation, chapter 10: PROGRAM TRANSFER, PROGRAM TRANSFER WITH INSTANCE.
 
-use softsie_cpu::{InterceptedInstructions, ASTE_ORIGIN, AddressSpaceControl, Authority, Cpu, Exit, ProgramCode, PswMask, TraceEntry};
+use softsie_cpu::{
+    ASTE_ORIGIN, AddressSpaceControl, Authority, Cpu, Exit, InterceptedInstructions, ProgramCode, PswMask, TraceEntry,
+};
 use softsie_isa::Operands;
 
 use super::addressing_mode::mode;
 use super::authority::{SPECIAL_OPERATION, require_asn_translation, require_dat};
-use super::space_switch::{
-    OldPrimary, branched, complete, set_primary, set_secondary_to_primary,
-};
+use super::space_switch::{OldPrimary, branched, complete, set_primary, set_secondary_to_primary};
 use super::trace_entries::traced_address;
 use crate::machine::Machine;
 

@@ -66,7 +66,11 @@ fn load_real_address_long(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     let ea = d2x2b2(cpu, o);
     let (cc, result) = look_up(cpu, AddressSpace::Logical(ea.ar), ea.address)?;
-    if cc == 3 { cpu.set_gr(o.r1(), result as u32 | EXCEPTION) } else { cpu.set_gr(o.r1(), result) }
+    if cc == 3 {
+        cpu.set_gr(o.r1(), result as u32 | EXCEPTION)
+    } else {
+        cpu.set_gr(o.r1(), result)
+    }
     cpu.cc = cc;
     Ok(())
 }

@@ -71,7 +71,11 @@ fn resume_program(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     }
     let traced = trace_switching_branch(cpu, &own, &psw)?;
     cpu.ar[usize::from(o.b2())] = ar;
-    if flags & LONG_REGISTER == 0 { cpu.set_gr(o.b2(), gr as u32) } else { cpu.set_gr(o.b2(), gr) }
+    if flags & LONG_REGISTER == 0 {
+        cpu.set_gr(o.b2(), gr as u32)
+    } else {
+        cpu.set_gr(o.b2(), gr)
+    }
     cpu.cr[12] = traced;
     let (from_home, to_home) = (is_home(&own), is_home(&psw));
     let exit = complete(cpu, o, psw, None);

@@ -118,8 +118,12 @@ fn fetch(cpu: &mut Cpu, function: u8) -> Result<Parameters, Exit> {
     let active = usize::from(head[17] & 0x7F) + 1;
     let (key, payload) = (half(10), (function == FIXED).then(|| half(14)));
     let rest = payload.unwrap_or(0);
-    let is_valid =
-        active <= lists && key != 0 && key % 8 == 0 && rest.is_multiple_of(8) && key <= LONGEST && key + rest <= LONGEST;
+    let is_valid = active <= lists
+        && key != 0
+        && key % 8 == 0
+        && rest.is_multiple_of(8)
+        && key <= LONGEST
+        && key + rest <= LONGEST;
     if !is_valid {
         return Err(data_exception(cpu, 0));
     }
@@ -340,7 +344,8 @@ impl Sort {
         parameters(cpu, 7, &mut continuation)?;
         store_parameters(cpu, 7, &[continuation[0] & !1])?;
         let lists = self.parameters.lists.iter();
-        let bytes: Vec<u8> = lists.flat_map(|(address, left)| [address.to_be_bytes(), left.to_be_bytes()].concat()).collect();
+        let bytes: Vec<u8> =
+            lists.flat_map(|(address, left)| [address.to_be_bytes(), left.to_be_bytes()].concat()).collect();
         store_parameters(cpu, HEAD, &bytes)?;
         self.to.save(cpu);
         self.delineations.save(cpu);

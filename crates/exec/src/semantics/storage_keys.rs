@@ -197,9 +197,7 @@ fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     cpu.require_supervisor()?;
     cpu.check_interception(Intercepted::MANAGE_FRAME)?;
     let controls: u32 = cpu.gr(o.r1());
-    if controls & PFMF_RESERVED != 0
-        || controls & PFMF_NONQUIESCING != 0 && !cpu.model.facilities.has(NONQUIESCING)
-    {
+    if controls & PFMF_RESERVED != 0 || controls & PFMF_NONQUIESCING != 0 && !cpu.model.facilities.has(NONQUIESCING) {
         return Err(Exit::SPECIFICATION);
     }
     let frame = match (controls & PFMF_FRAME_SIZE) >> 12 {

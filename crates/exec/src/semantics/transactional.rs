@@ -2,9 +2,7 @@
 //! NONTRANSACTIONAL STORE. What a transaction is: `transaction.rs` of crate `cpu`.
 //! Source: Principles of Operation, chapter 7; chapter 5, Transactional-Execution Facility.
 
-use softsie_cpu::{
-    Abort, Access, AddressSpace, Begin, Controls, Cpu, Cr0, Exit, MAX_NESTING, ProgramCode,
-};
+use softsie_cpu::{Abort, Access, AddressSpace, Begin, Controls, Cpu, Cr0, Exit, MAX_NESTING, ProgramCode};
 use softsie_isa::Operands;
 
 use crate::machine::Machine;
@@ -62,13 +60,7 @@ fn begin_constrained(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     enter(cpu, o, None, 0, true)
 }
 
-fn enter(
-    cpu: &mut Cpu,
-    o: &Operands,
-    block: Option<(u64, u8)>,
-    filtering: u8,
-    constrained: bool,
-) -> Result<(), Exit> {
+fn enter(cpu: &mut Cpu, o: &Operands, block: Option<(u64, u8)>, filtering: u8, constrained: bool) -> Result<(), Exit> {
     if cpu.transaction.depth() == MAX_NESTING {
         return cpu.abort_for(Abort::NESTING);
     }

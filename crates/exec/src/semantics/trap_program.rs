@@ -67,7 +67,11 @@ fn trap<const OPERAND: bool>(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let traced = trace_branch(cpu, &psw)?;
     store_home(cpu, area, saved)?;
     let v = word & 0x7FFF_FFF8;
-    if mode(cpu) == 64 { cpu.set_gr(15, u64::from(v)) } else { cpu.set_gr(15, v) }
+    if mode(cpu) == 64 {
+        cpu.set_gr(15, u64::from(v))
+    } else {
+        cpu.set_gr(15, v)
+    }
     cpu.cr[12] = traced;
     Err(complete(cpu, o, psw, None))
 }

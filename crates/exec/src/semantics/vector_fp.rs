@@ -278,8 +278,7 @@ fn comparison(cpu: &mut Cpu, o: &Operands, wanted: fn(Comparison) -> bool) -> Re
         let (mut result, mut matches) = (0, 0);
         let n = count::<F>(o.m5() & SINGLE != 0);
         for i in 0..n {
-            let outcome =
-                arithmetic::compare::<F>(&env, element::<F>(x, i), element::<F>(y, i), o.m5() & SIGNAL != 0);
+            let outcome = arithmetic::compare::<F>(&env, element::<F>(x, i), element::<F>(y, i), o.m5() & SIGNAL != 0);
             if wanted(exceptions.take(cpu, i, outcome)?) {
                 result |= at_element::<F>(F::narrow(u128::MAX), i);
                 matches += 1;
@@ -383,13 +382,7 @@ fn perform_sign_operation(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
 }
 
 fn extreme(cpu: &mut Cpu, o: &Operands, maximum: bool) -> Result<(), Exit> {
-    fn of<F: Format>(
-        cpu: &mut Cpu,
-        o: &Operands,
-        single: bool,
-        maximum: bool,
-        function: MinMax,
-    ) -> Result<(), Exit> {
+    fn of<F: Format>(cpu: &mut Cpu, o: &Operands, single: bool, maximum: bool, function: MinMax) -> Result<(), Exit> {
         each::<F>(cpu, o, single, |env, a, b, _| {
             if maximum { arithmetic::max::<F>(env, a, b, function) } else { arithmetic::min::<F>(env, a, b, function) }
         })

@@ -9,7 +9,9 @@ use softsie_isa::Operands;
 use crate::bfp_op::VectorBfp;
 use crate::machine::Machine;
 use crate::semantics::bfp_convert::by_modifiers;
-use crate::semantics::vector_fp::{Elements, Exceptions, SINGLE, at_element, count, element, elements, on_engine, only};
+use crate::semantics::vector_fp::{
+    Elements, Exceptions, SINGLE, at_element, count, element, elements, on_engine, only,
+};
 
 semantics! {
     simple {
