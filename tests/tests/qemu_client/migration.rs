@@ -222,7 +222,8 @@ fn a_mixed_load_with_migrations() {
         machine.shell(
             "stresses() { (cd /root; stress -q --cpu 1 --io 1 --vm 1 --vm-bytes 32M --hdd 1 --hdd-bytes 8M -t 5 || wrong stress); }",
         );
-        machine.shell("mkdir -p /root/build; cp /softsie/guest/*.? /root/build");
+        // The disk still has what was there before a reboot.
+        machine.shell("rm -rf /root/build; mkdir /root/build; cp /softsie/guest/*.? /root/build");
         for line in COMPILED.0.lines() {
             machine.shell(&format!("echo '{line}' >> /root/build/first.c"));
         }
