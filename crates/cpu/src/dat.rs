@@ -199,12 +199,12 @@ impl Cpu {
     /// What this CPU's translations depend on.
     #[inline]
     pub(crate) fn dat(&self) -> Dat {
-        let edat1 = self.cr0().contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
+        let cr0 = Cr0::from_bits_retain(self.effective_cr0());
+        let edat1 = cr0.contains(Cr0::ENHANCED_DAT) && self.model.facilities.has(8);
         Dat {
             edat1,
-            edat2: edat1 && self.model.facilities.has(78),
-            execution_protection: self.cr0().contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION)
-                && self.model.facilities.has(130),
+            edat2: edat1 && self.has_enhanced_dat_2(),
+            execution_protection: cr0.contains(Cr0::INSTRUCTION_EXECUTION_PROTECTION) && self.model.facilities.has(130),
             prefix: self.prefix,
         }
     }

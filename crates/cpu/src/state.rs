@@ -56,6 +56,10 @@ pub struct Interceptions {
     pub instructions: InterceptedInstructions,
     /// Bits of control register 0 for facilities that the host withholds: they count as zero.
     pub withheld: u64,
+    /// Enhanced DAT 2 is withheld: there are no frames of 2 GiB.
+    pub no_region_frames: bool,
+    /// PCKMO encrypts no keys of elliptic curves.
+    pub no_curve_keys: bool,
     /// External calls come by way of the state description of a guest's CPU.
     pub external_calls: bool,
     /// Supervisor calls that are intercepted: see [`Interceptions::intercepts_call`].
@@ -135,6 +139,8 @@ bitflags::bitflags! {
         const FAILED_SWAP = 1 << 24;
         /// COMPARE DOUBLE AND SWAP that finds another value.
         const FAILED_DOUBLE_SWAP = 1 << 25;
+        /// PAGE IN, PAGE OUT.
+        const MOVE_BLOCK = 1 << 26;
         /// Those of which it depends on their outcome.
         const FAILURES = Self::FAILED_TEST.bits() | Self::FAILED_SWAP.bits() | Self::FAILED_DOUBLE_SWAP.bits();
     }
@@ -374,6 +380,11 @@ impl Cpu {
     #[inline(always)]
     pub fn effective_cr0(&self) -> u64 {
         self.cr[0] & !self.interceptions.withheld
+    }
+
+    /// Whether enhanced DAT 2 is installed and not withheld by the host.
+    pub fn has_enhanced_dat_2(&self) -> bool {
+        self.model.facilities.has(78) && !self.interceptions.no_region_frames
     }
 
     /// The PSW with the condition code in place.

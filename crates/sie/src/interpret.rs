@@ -159,6 +159,7 @@ pub(crate) fn intercepted_instructions(sd: &StateDescription) -> InterceptedInst
         (InterceptionControls::LASP, I::LOAD_PARAMETERS),
         (InterceptionControls::BAKR, I::STACK),
         (InterceptionControls::BSA, I::SET_AUTHORITY),
+        (InterceptionControls::PGX, I::MOVE_BLOCK),
     ] {
         all.set(instructions, controls.contains(control));
     }
@@ -202,8 +203,13 @@ pub(crate) fn intercepted_programs(sd: &StateDescription) -> u128 {
 pub(crate) fn withheld(sd: &StateDescription) -> u64 {
     let vector = sd.execution_controls().contains(ExecutionControls::VX);
     let transactions = Ecb::from_bits_retain(sd.ecb.get()).contains(Ecb::TE);
+    let large_frames = sd.cpu_flags().intersects(CpuFlags::GED | CpuFlags::GED2);
+    let execution_protection = Ecb2::from_bits_retain(sd.ecb2.get()).contains(Ecb2::IEP);
     let bits = |on: bool, what: Cr0| if on { 0 } else { what.bits() };
-    bits(vector, Cr0::VECTOR) | bits(transactions, Cr0::TRANSACTIONAL)
+    bits(vector, Cr0::VECTOR)
+        | bits(transactions, Cr0::TRANSACTIONAL)
+        | bits(large_frames, Cr0::ENHANCED_DAT)
+        | bits(execution_protection, Cr0::INSTRUCTION_EXECUTION_PROTECTION)
 }
 
 /// Whether an intercepted instruction is one of those that the keyless subset leaves out.

@@ -34,11 +34,16 @@ pub(super) fn instruction(functions: Functions) -> Op {
     }
 }
 
+/// PCKMO's functions for keys of elliptic curves: 32 to 34, 40 and 41.
+const CURVE_KEYS: u128 = 0b111 << (127 - 34) | 0b11 << (127 - 41);
+
 /// What a query function stores, and what can be asked for. The query function itself is always there.
 fn installed(cpu: &Cpu, functions: Functions) -> u128 {
     let keys = &cpu.model.wrapping_keys;
     let wanted = cpu.model.functions.short(instruction(functions)) | 1 << 127;
-    functions.installed(keys.dea().is_some(), keys.aes().is_some()) & wanted
+    let withheld =
+        if cpu.interceptions.no_curve_keys && functions.instruction == Instruction::Pckmo { CURVE_KEYS } else { 0 };
+    functions.installed(keys.dea().is_some(), keys.aes().is_some()) & wanted & !withheld
 }
 
 /// The function code in general register 0, of an instruction with functions `functions`.

@@ -125,6 +125,7 @@ files! {
     dfp_convert,
     dfp_decimal,
     execute,
+    expanded_storage,
     fp_control,
     fp_radix,
     fp_support,

@@ -24,7 +24,6 @@ const REGION: u64 = 1 << 31;
 const EDAT_1: u16 = 8;
 const CONDITIONAL_SSKE: u16 = 10;
 const NONQUIESCING: u16 = 14;
-const EDAT_2: u16 = 78;
 
 /// How an instruction ends that may have changed the key of the page it is in: the next one's fetch sees the new key and
 /// is recorded in it.
@@ -203,7 +202,7 @@ fn perform_frame_management(cpu: &mut Cpu, o: &Operands) -> Result<(), Exit> {
     let frame = match (controls & PFMF_FRAME_SIZE) >> 12 {
         0 => PAGE,
         1 => SEGMENT,
-        2 if cpu.model.facilities.has(EDAT_2) && cpu.address_mask != 0xFF_FFFF => REGION,
+        2 if cpu.has_enhanced_dat_2() && cpu.address_mask != 0xFF_FFFF => REGION,
         _ => return Err(Exit::SPECIFICATION),
     };
     if controls & PFMF_SET_KEY != 0 {

@@ -3,7 +3,7 @@
 //! Truth: the reference of interpretive execution; Principles of Operation.
 
 use softsie_sie::{
-    CpuFlags, Ecb, Ecb3, Ecd, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
+    CpuFlags, Ecb, Ecb2, Ecb3, Ecd, ExecutionControls, InterceptionControls, StateDescription, icpt, icptstatus,
 };
 
 use crate::machine::{Machine, ORIGIN, PROGRAM, PSW, SIE_AT};
@@ -85,6 +85,21 @@ fn updates_that_fail_have_controls() {
             begin(m, 0xFFFF_FFFF_FFFF_FFFF);
             m.guest().ictl.set(!control.bits() & 0x0E00_0000);
             assert_eq!((m.interception(), m.guest().ipa.get()), (icpt::INST, 0x8312), "without the control");
+        });
+    }
+}
+
+#[test]
+fn blocks_of_expanded_storage_have_a_control() {
+    for opcode in [0x2E, 0x2F] {
+        let text = [0xB2, opcode, 0, 0x12];
+        each(&[&text[..], &DIAG].concat(), |m| {
+            m.guest().ictl.set(InterceptionControls::PGX.bits());
+            assert_eq!((m.interception(), m.guest().ipa.get().to_be_bytes()), (icpt::INST, [0xB2, opcode]));
+            m.guest().ictl.set(!InterceptionControls::PGX.bits() & 0x0FFF_FFFF);
+            m.guest().gpsw_addr.set(PROGRAM);
+            assert_eq!((m.interception(), m.guest().ipa.get()), (icpt::INST, 0x8312), "there is no such block");
+            assert_eq!(m.guest().gpsw_mask.get() >> 44 & 3, 3);
         });
     }
 }
@@ -273,6 +288,77 @@ fn masks_change_the_keys_that_wrap_the_guests_keys() {
         m.guest().gpsw_addr.set(PROGRAM);
         (m.sie.cpu.gr[0], m.sie.cpu.gr[1]) = (18, KEY);
         assert_eq!(interruption(m), 6);
+    });
+}
+
+#[test]
+fn keys_of_curves_have_a_control() {
+    // PCKMO; DIAG: the query of its functions.
+    each(&[0xB9, 0x28, 0, 0, 0x83, 0x12, 0, 0x44], |m| {
+        for (control, last) in [(Ecd::ECC, 0b111 << 29 | 0b11 << 22), (Ecd::empty(), 0)] {
+            m.guest().crycbd.set(BLOCK as u32 | 1);
+            m.guest().ecb3.set(Ecb3::AES.bits());
+            m.guest().ecd.set(control.bits());
+            m.guest().gpsw_addr.set(PROGRAM);
+            (m.sie.cpu.gr[0], m.sie.cpu.gr[1]) = (0, 0x5000);
+            assert_eq!(m.interception(), icpt::INST);
+            let functions = m.get(ORIGIN + 0x5000);
+            assert_eq!((functions >> 63, functions >> (63 - 18) & 1), (1, 1), "the query, AES-128");
+            assert_eq!(functions & 0xFFFF_FFFF, last, "functions 32 to 34, 40 and 41");
+        }
+    });
+}
+
+/// Guest tables: a segment table of one entry at 0x8000, a page table at 0xA000 that maps each page to itself.
+fn map_guest(m: &Machine, control: u64) {
+    m.put(ORIGIN + 0x8000, 0xA000);
+    for page in 0..256 {
+        m.put(ORIGIN + 0xA000 + 8 * page, 0x1000 * page);
+    }
+    m.guest().gcr[0].set(control);
+    m.guest().gcr[1].set(0x8000);
+    m.guest().gpsw_mask.set(PSW | 1 << 58);
+    m.guest().gpsw_addr.set(PROGRAM);
+}
+
+#[test]
+fn large_frames_have_a_control() {
+    const ENHANCED_DAT: u64 = 1 << 23;
+    const FORMAT: u64 = 0x400;
+    // LG %r1,0(%r3); DIAG.
+    each(&[0xE3, 0x10, 0x30, 0, 0, 4, 0x83, 0, 0, 1], |m| {
+        m.put(ORIGIN + 0x5000, 5);
+        m.put(ORIGIN + 0x6000, 6);
+        for (flags, value) in [(CpuFlags::empty(), 6), (CpuFlags::GED, 5), (CpuFlags::empty(), 6), (CpuFlags::GED2, 5)]
+        {
+            map_guest(m, ENHANCED_DAT);
+            // The frame of the first megabyte, or a page table that has something else for this page.
+            m.put(ORIGIN + 0x8000, 0xA000 | FORMAT);
+            m.put(ORIGIN + 0xA000 + 8 * 5, 0x6000);
+            m.guest().clear_cpu_flags(CpuFlags::GED | CpuFlags::GED2);
+            m.guest().set_cpu_flags(flags);
+            m.sie.cpu.gr[3] = 0x5000;
+            assert_eq!(m.interception(), icpt::INST);
+            assert_eq!(m.sie.cpu.gr[1], value, "{flags:?}");
+        }
+    });
+}
+
+#[test]
+fn protection_of_instructions_has_a_control() {
+    const INSTRUCTION_EXECUTION_PROTECTION: u64 = 1 << 20;
+    const NO_EXECUTION: u64 = 0x100;
+    each(&DIAG, |m| {
+        for (control, code) in [(Ecb2::empty(), icpt::INST), (Ecb2::IEP, icpt::PROGI), (Ecb2::empty(), icpt::INST)] {
+            map_guest(m, INSTRUCTION_EXECUTION_PROTECTION);
+            let page = PROGRAM >> 12;
+            m.put(ORIGIN + 0xA000 + 8 * page, PROGRAM & !0xFFF | NO_EXECUTION);
+            m.guest().ecb2.set(control.bits());
+            assert_eq!(m.interception(), code);
+            if code == icpt::PROGI {
+                assert_eq!(m.guest().iprcc.get(), 4);
+            }
+        }
     });
 }
 
