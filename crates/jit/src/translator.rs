@@ -106,10 +106,13 @@ enum State {
     Nothing,
 }
 
+/// Offsets in a page, and the bytes there.
+type Text = Arc<[(usize, Box<[u8]>)]>;
+
 /// One text that was seen at a place, and its translation.
 struct Known {
-    /// Offsets in the page and the bytes there that the translation depends on.
-    text: Vec<(usize, Box<[u8]>)>,
+    /// What the translation depends on.
+    text: Text,
     state: State,
     style: Style,
     /// Later runs have it already, or are not to have it.
@@ -365,7 +368,7 @@ impl Translator {
             // Another text at the place is another request; what else has changed is seen when the translation is there.
             let at = usize::from(source.offset);
             let text = vec![(at, Box::from(&source.page[at..(at + 6).min(PAGE)]))];
-            generation.note(key, None, Known { text, state, style, saved: true });
+            generation.note(key, None, Known { text: text.into(), state, style, saved: true });
             let mut queue = self.0.queue.lock();
             queue.ask((key, style));
             queue.waiting.insert((key, style), source);
@@ -393,7 +396,7 @@ impl Translator {
         let made = Made { code: at, length: recalled.code.len(), records: recalled.records, rest: recalled.rest };
         let region = self.0.publish(generation, made, key, address, recalled.style);
         let state = State::Done(region);
-        generation.note(key, None, Known { text: recalled.text, state, style: recalled.style, saved: true });
+        generation.note(key, None, Known { text: recalled.text.into(), state, style: recalled.style, saved: true });
         self.0.translated.lock().recalled += 1;
         Some(region)
     }
@@ -559,20 +562,20 @@ impl Inner {
     pub(crate) fn save(&self) {
         let Some(Some(saved)) = self.saved.get() else { return };
         let generation = self.current.read().clone();
-        let mut known = generation.known.write();
-        let mut fresh = Vec::new();
-        for (key, all) in &mut *known {
+        let mut fresh: Vec<(Key, Style, Text, Region)> = Vec::new();
+        // CPUs that look for regions wait no longer than this takes: files are written without the lock.
+        for (key, all) in &mut *generation.known.write() {
             let better = all.iter().any(|k| k.style == Style::Best && matches!(k.state, State::Done(_)));
             for one in all.iter_mut().filter(|k| !k.saved) {
                 let State::Done(region) = one.state else { continue };
                 one.saved = true;
                 if one.style == Style::Best || !better {
-                    fresh.push((key, &*one, region));
+                    fresh.push((*key, one.style, one.text.clone(), region));
                 }
             }
         }
         let translations: Vec<Translation<'_>> =
-            fresh.into_iter().map(|(key, one, region)| translation(key, one, region)).collect();
+            fresh.iter().map(|(key, style, text, region)| translation(*key, *style, text, *region)).collect();
         // Later runs make them again then.
         let _ = saved.save(&translations);
     }
@@ -589,13 +592,12 @@ impl Inner {
 }
 
 /// What is kept of a region. Its generation must outlive the result.
-fn translation<'a>(key: &Key, one: &'a Known, region: Region) -> Translation<'a> {
+fn translation(key: Key, style: Style, text: &Text, region: Region) -> Translation<'_> {
     // SAFETY: data live as long as their generation.
     let data = unsafe { &*region.data };
     // SAFETY: as long as the data say, in memory of the same generation that is not written to any more.
     let code = unsafe { std::slice::from_raw_parts(region.code, data.length as usize) };
-    let (mode, offset, style) = (key.mode, key.offset, one.style);
-    Translation { mode, offset, style, text: &one.text, records: &data.records, rest: &data.rest, code }
+    Translation { mode: key.mode, offset: key.offset, style, text, records: &data.records, rest: &data.rest, code }
 }
 
 /// Time that the host has spent on this thread.
