@@ -345,6 +345,30 @@ fn large_frames_have_a_control() {
 }
 
 #[test]
+fn controls_that_are_not_announced_leave_their_instructions_to_the_host() {
+    // PQAP, NQAP, DQAP, TPI, PCISTG, SIC.
+    let texts: [&[u8]; 6] = [
+        &[0xB2, 0xAF, 0, 0],
+        &[0xB2, 0xAD, 0, 0x46],
+        &[0xB2, 0xAE, 0, 0x46],
+        &[0xB2, 0x36, 0x01, 0],
+        &[0xB9, 0xD0, 0, 0x46],
+        &[0xEB, 0x10, 0x01, 0, 0, 0xD1],
+    ];
+    type E = ExecutionControls;
+    for text in texts {
+        each(text, |m| {
+            m.guest().eca.set((E::IB | E::WAIT_ASSIST | E::AIV | E::APIE).bits());
+            m.guest().ecb2.set(Ecb2::ZPCI_LSI.bits());
+            m.guest().ecb3.set((Ecb3::AISI | Ecb3::AISII).bits());
+            m.guest().set_cpu_flags(CpuFlags::IBS);
+            assert_eq!(m.interception(), icpt::INST, "{text:x?}");
+            assert_eq!(m.guest().ipa.get().to_be_bytes(), text[..2]);
+        });
+    }
+}
+
+#[test]
 fn protection_of_instructions_has_a_control() {
     const INSTRUCTION_EXECUTION_PROTECTION: u64 = 1 << 20;
     const NO_EXECUTION: u64 = 0x100;
