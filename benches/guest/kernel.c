@@ -19,7 +19,7 @@ uint64_t system_call(void) {
 
 uint64_t fork_exec(void) {
     uint64_t good = 0;
-    for (int i = 0; i < 80; i++) {
+    for (int i = 0; i < 400; i++) {
         pid_t child = fork();
         if (child == 0) {
             execl(own_path, own_path, "--exit", (char *)NULL);
