@@ -139,8 +139,10 @@ impl Debian {
 
     /// The session of a guest that runs programs, and its initial ramdisk.
     pub fn guest(&self, names: &[&str]) -> Result<(Session, InitialRamdisk)> {
-        let command =
-            format!("export INPUTS=/inputs PROGRAMS=/programs CC_OPTIONS= SETTLE=1\ndash /programs/run.sh {}", names.join(" "));
+        let command = format!(
+            "export INPUTS=/inputs PROGRAMS=/programs CC_OPTIONS= SETTLE=1\ndash /programs/run.sh {}",
+            names.join(" ")
+        );
         let session = Session::new(None, &[command]);
         let initrd = InitialRamdisk::new(&self.folder, &[&self.archive, &initramfs::about(&session)])?;
         Ok((session, initrd))

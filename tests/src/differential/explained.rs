@@ -699,7 +699,9 @@ pub const RULES: &[Rule] = &[
         verdict: Verdict::Qemu,
         reason: "VECTOR SELECT takes each bit from V2 or V3 (chapter 21); QEMU gives all ones when it knows V3 to be that",
         applies: |p, f| {
-            matches!(f, Field::Vr(_)) && p.has(&[Op::VSEL]) && p.has(&[Op::VREPI, Op::VGM, Op::VGBM, Op::VCEQ])
+            const STORES: &[Op] = &[Op::VST, Op::VSTM, Op::VSTL, Op::VSTEB, Op::VSTEH, Op::VSTEF, Op::VSTEG];
+            let selected = matches!(f, Field::Vr(_)) || matches!(f, Field::Data(_)) && p.has(STORES);
+            selected && p.has(&[Op::VSEL]) && p.has(&[Op::VREPI, Op::VGM, Op::VGBM, Op::VCEQ])
         },
     },
     Rule {
