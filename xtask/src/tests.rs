@@ -53,6 +53,11 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
     } else {
         cargo.run_with("tests", &["test", "--workspace", "--quiet"], &others)?;
     }
+    #[rustfmt::skip]
+    let optimised = [
+        "test", "--release", "-p", "softsie-tests", "--quiet", "--test", "observer", "--test", "cases", "--test", "deflate_model",
+    ];
+    cargo.run("tests of what users run", &optimised)?;
     if untested.is_none() {
         // Of the whole workspace, as what was built has its features.
         let tests = ["test", "--workspace", "--test", "qemu_client", "--", "--test-threads", "1"];

@@ -43,7 +43,7 @@ pub struct Decoded {
 impl Decoded {
     /// Whether it stands for an instruction, and not for a way out of decoded code.
     pub fn is_instruction(&self) -> bool {
-        ![go_on as Handler, stale, page_crossing].into_iter().any(|way| std::ptr::fn_addr_eq(self.handler, way))
+        ![GO_ON, STALE, PAGE_CROSSING].into_iter().any(|way| std::ptr::fn_addr_eq(self.handler, way))
     }
 }
 
@@ -160,6 +160,12 @@ fn not_an_instruction(_: &mut Cpu, _: &Operands) -> Result<(), Exit> {
     Err(Exit::OPERATION)
 }
 
+// A function can have an address in each part of the program that refers to it. Each of these has the one that is here.
+static GO_ON: Handler = go_on;
+static STALE: Handler = stale;
+static PAGE_CROSSING: Handler = page_crossing;
+static NOT_AN_INSTRUCTION: Handler = not_an_instruction;
+
 /// Operands for records that are not instructions; `text` supplies only the length.
 fn no_operands(text: u64, offset: u16) -> Operands {
     let like = match instruction_length((text >> 56) as u8) {
@@ -178,14 +184,14 @@ impl Dispatch {
                 let operands = extract(op, text, offset);
                 Decoded { handler: (self.handler)(model, &operands), operands }
             }
-            None => Decoded { handler: not_an_instruction, operands: no_operands(text, offset) },
+            None => Decoded { handler: NOT_AN_INSTRUCTION, operands: no_operands(text, offset) },
         }
     }
 }
 
 impl CodeCache {
     pub(crate) fn new(dispatch: Dispatch) -> CodeCache {
-        let none = Decoded { handler: not_an_instruction, operands: no_operands(0, 0) };
+        let none = Decoded { handler: NOT_AN_INSTRUCTION, operands: no_operands(0, 0) };
         CodeCache { pages: HashMap::new(), dispatch, texts: Box::new([(1, none); 256]), stamps: 0 }
     }
 
@@ -206,7 +212,7 @@ impl CodeCache {
             page.stamp = CodeStamp(self.stamps);
             page.forget_entries();
             for d in &mut page.decoded {
-                d.handler = stale;
+                d.handler = STALE;
             }
         }
     }
@@ -439,7 +445,7 @@ impl Cpu {
         loop {
             if offset >= PAGE_SIZE as usize || page.own_entries()[offset / 2] != 0 {
                 let operands = extract(softsie_isa::Op::AR, 0, offset as u16);
-                page.decoded.push(Decoded { handler: go_on, operands });
+                page.decoded.push(Decoded { handler: GO_ON, operands });
                 break;
             }
             let length = usize::from(instruction_length(page.copy[offset]));
@@ -447,16 +453,14 @@ impl Cpu {
             let mut bytes = [0u8; 8];
             let Some(text) = page.copy.get(offset..offset + length) else {
                 let operands = no_operands(u64::from(page.copy[offset]) << 56, offset as u16);
-                page.decoded.push(Decoded { handler: page_crossing, operands });
+                page.decoded.push(Decoded { handler: PAGE_CROSSING, operands });
                 break;
             };
             bytes[..length].copy_from_slice(text);
             let d = self.code.dispatch.decode(&self.model, u64::from_be_bytes(bytes), offset as u16);
             page.decoded.push(d);
             // What follows a text that is no instruction is not reached either.
-            if std::ptr::fn_addr_eq(d.handler, not_an_instruction as Handler)
-                || (self.code.dispatch.ends_run)(&d.operands)
-            {
+            if std::ptr::fn_addr_eq(d.handler, NOT_AN_INSTRUCTION) || (self.code.dispatch.ends_run)(&d.operands) {
                 break;
             }
             offset += length;
@@ -481,7 +485,7 @@ impl Cpu {
         }
         let operands = extract(softsie_isa::Op::AR, 0, (address & 0xFFF) as u16);
         let record = page.decoded.first_mut()?;
-        *record = Decoded { handler: page_crossing, operands };
+        *record = Decoded { handler: PAGE_CROSSING, operands };
         Some(record)
     }
 
