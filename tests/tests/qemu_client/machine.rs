@@ -198,6 +198,12 @@ impl Machine {
         }
     }
 
+    /// The guest powers itself off, and QEMU ends well; `what` says which guest it was.
+    pub(crate) fn powers_off(&mut self, what: &str) {
+        self.type_line("poweroff -f");
+        assert!(self.end().success(), "{what}");
+    }
+
     /// The kernel has complained of nothing: no message is more urgent than a notice, but that there are no crypto adapters, and
     /// that the host did not let it run for a while.
     pub(crate) fn is_content(&mut self) {

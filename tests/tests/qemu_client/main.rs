@@ -85,8 +85,7 @@ fn devices_cpus_resets_and_the_end() {
     machine.type_line("reboot -f");
     machine.is_up();
     machine.is_content();
-    machine.type_line("poweroff -f");
-    assert!(machine.end().success());
+    machine.powers_off("");
 }
 
 #[test]
@@ -135,8 +134,7 @@ fn states_dumps_and_a_live_migration() {
     assert_eq!(machine.shell("echo $word"), "before");
     assert_eq!(machine.shell("sha256sum /softsie/busybox"), sum);
     machine.is_content();
-    machine.type_line("poweroff -f");
-    assert!(machine.end().success());
+    machine.powers_off("");
 }
 
 #[test]
@@ -154,8 +152,7 @@ fn the_firmware_boots_from_a_disk() {
     assert_eq!(machine.shell("grep -c ^processor /proc/cpuinfo"), "4");
     machine.type_line("reboot -f");
     machine.is_up();
-    machine.type_line("poweroff -f");
-    assert!(machine.end().success());
+    machine.powers_off("");
 }
 
 /// Waits until the monitor tells of an event.
@@ -229,8 +226,7 @@ fn boots_in_a_row() {
         let mut machine = Machine::with_kernel(&folder, "boots", &["-smp", "2"]);
         machine.is_up();
         machine.is_content();
-        machine.type_line("poweroff -f");
-        assert!(machine.end().success(), "boot {boot}");
+        machine.powers_off(&format!("boot {boot}"));
         eprintln!("boot {boot}: {:.1} s", start.elapsed().as_secs_f64());
         // Although QEMU ends without closing its VM.
         let saved = std::fs::read_dir(translations("boots")).expect("softsie has made it").flatten();
