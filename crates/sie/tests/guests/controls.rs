@@ -7,7 +7,7 @@ use softsie_sie::{
 };
 
 use crate::machine::{Machine, ORIGIN, PROGRAM, PSW, SIE_AT};
-use crate::{DIAG, each};
+use crate::{DIAG, each, map_guest};
 
 /// Control register 0 with floating-point and vector instructions.
 const VECTORS: u64 = 0xE0 | 0x6_0000;
@@ -309,18 +309,6 @@ fn keys_of_curves_have_a_control() {
     });
 }
 
-/// Guest tables: a segment table of one entry at 0x8000, a page table at 0xA000 that maps each page to itself.
-fn map_guest(m: &Machine, control: u64) {
-    m.put(ORIGIN + 0x8000, 0xA000);
-    for page in 0..256 {
-        m.put(ORIGIN + 0xA000 + 8 * page, 0x1000 * page);
-    }
-    m.guest().gcr[0].set(control);
-    m.guest().gcr[1].set(0x8000);
-    m.guest().gpsw_mask.set(PSW | 1 << 58);
-    m.guest().gpsw_addr.set(PROGRAM);
-}
-
 #[test]
 fn large_frames_have_a_control() {
     const ENHANCED_DAT: u64 = 1 << 23;
@@ -331,7 +319,8 @@ fn large_frames_have_a_control() {
         m.put(ORIGIN + 0x6000, 6);
         for (flags, value) in [(CpuFlags::empty(), 6), (CpuFlags::GED, 5), (CpuFlags::empty(), 6), (CpuFlags::GED2, 5)]
         {
-            map_guest(m, ENHANCED_DAT);
+            map_guest(m);
+            m.guest().gcr[0].set(ENHANCED_DAT);
             // The frame of the first megabyte, or a page table that has something else for this page.
             m.put(ORIGIN + 0x8000, 0xA000 | FORMAT);
             m.put(ORIGIN + 0xA000 + 8 * 5, 0x6000);
@@ -374,7 +363,8 @@ fn protection_of_instructions_has_a_control() {
     const NO_EXECUTION: u64 = 0x100;
     each(&DIAG, |m| {
         for (control, code) in [(Ecb2::empty(), icpt::INST), (Ecb2::IEP, icpt::PROGI), (Ecb2::empty(), icpt::INST)] {
-            map_guest(m, INSTRUCTION_EXECUTION_PROTECTION);
+            map_guest(m);
+            m.guest().gcr[0].set(INSTRUCTION_EXECUTION_PROTECTION);
             let page = PROGRAM >> 12;
             m.put(ORIGIN + 0xA000 + 8 * page, PROGRAM & !0xFFF | NO_EXECUTION);
             m.guest().ecb2.set(control.bits());

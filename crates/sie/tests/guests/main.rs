@@ -618,24 +618,31 @@ fn the_facility_list_is_the_hosts_choice() {
     });
 }
 
+/// Has the guest begin anew with DAT: a segment table at 0x8000 in its storage, a page table at 0xA000 that maps its first megabyte to
+/// itself.
+fn map_guest(m: &Machine) {
+    for segment in 0..512 {
+        m.put(ORIGIN + 0x8000 + 8 * segment, 0x20);
+    }
+    m.put(ORIGIN + 0x8000, 0xA000);
+    for page in 0..256 {
+        m.put(ORIGIN + 0xA000 + 8 * page, 0x1000 * page);
+    }
+    m.guest().gcr[1].set(0x8000);
+    m.guest().gpsw_mask.set(PSW | 1 << 58);
+    m.guest().gpsw_addr.set(PROGRAM);
+}
+
 #[test]
 fn dat_of_the_guest_is_over_dat_of_the_host() {
     // LG %r1,0(%r3); DIAG. The guest's tables, in its storage: a segment table at 0x8000, a page table at 0xA000.
     each(&[0xE3, 0x10, 0x30, 0, 0, 4, 0x83, 0, 0, 1], |m| {
         map(m);
-        for segment in 0..512 {
-            m.put(ORIGIN + 0x8000 + 8 * segment, 0x20);
-        }
-        m.put(ORIGIN + 0x8000, 0xA000);
-        for page in 0..256 {
-            m.put(ORIGIN + 0xA000 + 8 * page, 0x1000 * page);
-        }
+        map_guest(m);
         // Guest virtual 0x5000, real 0x6000, host virtual 0x106000, host real 0x200000.
         m.put(ORIGIN + 0xA000 + 8 * 5, 0x6000);
         m.put(entry(0x6000), 0x20_0000);
         m.put(0x20_0000, 0xAB);
-        m.guest().gcr[1].set(0x8000);
-        m.guest().gpsw_mask.set(PSW | 1 << 58);
         m.sie.cpu.gr[3] = 0x5000;
         assert_eq!(m.interception(), icpt::INST);
         assert_eq!(m.sie.cpu.gr[1], 0xAB);
