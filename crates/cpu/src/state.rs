@@ -70,6 +70,11 @@ impl Interceptions {
     /// In [`Interceptions::programs`]: program-event recording is.
     pub const PER: u128 = 1 << 127;
 
+    /// What is withheld that translations can depend on: when it changes, they have to be made anew.
+    pub fn withheld_translation(&self) -> (u64, bool) {
+        (self.withheld, self.no_region_frames)
+    }
+
     /// Whether SUPERVISOR CALL with this number is intercepted: all are, or it is one of three.
     pub fn intercepts_call(&self, number: u8) -> bool {
         let [which, numbers @ ..] = self.supervisor_calls.to_be_bytes();

@@ -238,16 +238,14 @@ impl Sie {
             intercept(sd, icpt::STOP);
             return GuestEnd::Interception;
         }
-        let before = self.cpu.interceptions;
+        let withheld_before = self.cpu.interceptions.withheld_translation();
         self.begin(sd);
         self.cpu.interceptions.instructions = intercepted_instructions(sd);
         self.cpu.interceptions.programs = intercepted_programs(sd);
         self.cpu.interceptions.withheld = withheld(sd);
         self.cpu.interceptions.no_region_frames = !sd.has_cpu_flags(CpuFlags::GED2);
         self.cpu.interceptions.no_curve_keys = !Ecd::from_bits_retain(sd.ecd.get()).contains(Ecd::ECC);
-        let now = self.cpu.interceptions;
-        if (before.withheld, before.no_region_frames) != (now.withheld, now.no_region_frames) {
-            // Translations depend on what is withheld.
+        if self.cpu.interceptions.withheld_translation() != withheld_before {
             self.cpu.flush_tlb();
         }
         self.cpu.interceptions.supervisor_calls = sd.svcc.get();
