@@ -1,7 +1,7 @@
 """zlib for DEFLATE CONVERSION CALL. `deflate.py` reads a case a line (data, compressed data, whether the check value is Adler-32,
 check value) and prints those that zlib does not expand to the data. `deflate.py make CASES SEED` prints compressed data of
-zlib's in every level and strategy, some of it damaged or cut off, and what zlib makes of it: the data, `error` or `short`, and how
-many bytes of the compressed data it needs. Source: RFC 1951 as zlib has it.
+zlib's in every level and strategy, some of it damaged or cut off, and what zlib makes of it: the data, `error`, `short` or `codeless`, and
+how many bytes of the compressed data it needs. Source: RFC 1951 as zlib has it.
 """
 import os
 import random
@@ -45,6 +45,17 @@ def text(r):
     return bytes(out[:length])
 
 
+def short(expander):
+    """Of data that ends too soon: `codeless` when the code for lengths may have no codes. Then zlib takes each bit for a length of zero, and
+    only after the last of at most 320 it misses the end of the block."""
+    try:
+        expander.copy().decompress(bytes(40))
+    except zlib.error as error:
+        if "missing end-of-block" in str(error):
+            return "codeless"
+    return "short"
+
+
 def make(cases, seed):
     r = random.Random(seed)
     out = []
@@ -68,7 +79,7 @@ def make(cases, seed):
         expander = zlib.decompressobj(-15)
         try:
             data = expander.decompress(packed)
-            told = (data.hex() or "-") if expander.eof else "short"
+            told = (data.hex() or "-") if expander.eof else short(expander)
         except zlib.error:
             told = "error"
         out.append(f"{packed.hex() or '-'} {told} {len(packed) - len(expander.unused_data)}")
