@@ -21,7 +21,7 @@ pub use bfp_op::{Bfp, BfpOp, Modifiers, VectorBfp};
 pub use interpreter::{
     DISPATCH, Leave, NoObserver, Observer, conclude, enter, interrupt, look_up, run, run_tiered, step,
 };
-pub use machine::{Machine, StorageOp, Update};
+pub use machine::{Machine, StorageOp, Update, add_in_two_steps, subtract_in_two_steps};
 pub use operand::Ea;
 pub use semantics::interlocked::interlocked_compare_exchange;
 pub use tier::{Arrival, NoTier, Tier};

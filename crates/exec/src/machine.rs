@@ -96,6 +96,29 @@ pub trait Machine: Sized {
     fn add_carry<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
     /// Difference and borrow.
     fn sub_borrow<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> (Self::Val<T>, Self::Cond);
+    /// Sum of the operands, and of one when `carry`; and the carry out.
+    fn add_with_carry<T: Scalar>(
+        &mut self,
+        a: Self::Val<T>,
+        b: Self::Val<T>,
+        carry: Self::Cond,
+    ) -> (Self::Val<T>, Self::Cond) {
+        add_in_two_steps(self, a, b, carry)
+    }
+    /// Difference of the operands, less one when `borrow`; and the borrow out.
+    fn sub_with_borrow<T: Scalar>(
+        &mut self,
+        a: Self::Val<T>,
+        b: Self::Val<T>,
+        borrow: Self::Cond,
+    ) -> (Self::Val<T>, Self::Cond) {
+        subtract_in_two_steps(self, a, b, borrow)
+    }
+    /// 1 when `c`, else 0.
+    fn number<T: Scalar>(&mut self, c: Self::Cond) -> Self::Val<T> {
+        let (zero, one) = (self.imm(T::default()), self.imm(T::truncate(1)));
+        self.select(c, one, zero)
+    }
     /// And.
     fn and<T: Scalar>(&mut self, a: Self::Val<T>, b: Self::Val<T>) -> Self::Val<T>;
     /// Or.
@@ -330,6 +353,32 @@ pub trait Machine: Sized {
     }
     /// Calls a heavy instruction's function with all state in the CPU.
     fn call(&mut self, f: Handler, o: &Operands) -> Result<(), Exit>;
+}
+
+/// [`Machine::add_with_carry`] as two sums, which have a carry at most once.
+pub fn add_in_two_steps<M: Machine, T: Scalar>(
+    m: &mut M,
+    a: M::Val<T>,
+    b: M::Val<T>,
+    carry: M::Cond,
+) -> (M::Val<T>, M::Cond) {
+    let one = m.number(carry);
+    let (sum, carry_1) = m.add_carry(a, b);
+    let (v, carry_2) = m.add_carry(sum, one);
+    (v, m.either(carry_1, carry_2))
+}
+
+/// [`Machine::sub_with_borrow`] as two differences.
+pub fn subtract_in_two_steps<M: Machine, T: Scalar>(
+    m: &mut M,
+    a: M::Val<T>,
+    b: M::Val<T>,
+    borrow: M::Cond,
+) -> (M::Val<T>, M::Cond) {
+    let one = m.number(borrow);
+    let (difference, borrow_1) = m.sub_borrow(a, b);
+    let (v, borrow_2) = m.sub_borrow(difference, one);
+    (v, m.either(borrow_1, borrow_2))
 }
 
 impl Machine for Cpu {

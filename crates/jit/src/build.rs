@@ -54,6 +54,7 @@ pub(crate) fn build(
     let mut e = Emit {
         b,
         mode: plan.mode,
+        style: plan.style,
         base: cpu,
         cpu,
         frame,

@@ -14,7 +14,7 @@ use softsie_cpu::{Scalar, layout};
 use crate::cc::Cc;
 use crate::frame::{self, Frame};
 use crate::mode::Mode;
-use crate::region::Base;
+use crate::region::{Base, Style};
 use crate::registers::{Gpr, Set};
 
 /// A value of type `T`.
@@ -101,6 +101,7 @@ pub(crate) enum SideKind {
 pub(crate) struct Emit<'a> {
     pub(crate) b: FunctionBuilder<'a>,
     pub(crate) mode: Mode,
+    pub(crate) style: Style,
     /// Virtual address of the page: code does not depend on where it is mapped.
     pub(crate) base: Value,
     pub(crate) cpu: Value,

@@ -8,6 +8,7 @@ use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, types};
 use softsie_cpu::{Exit, Handler, ProgramCode, Scalar, layout};
 use softsie_exec::{
     Bfp, BfpOp, Ea, Machine, Modifiers, StorageOp, Update, VectorBfp, VectorOp, VectorOp1, VectorOp3, VectorShift,
+    add_in_two_steps, subtract_in_two_steps,
 };
 use softsie_isa::Operands;
 
@@ -15,6 +16,7 @@ use crate::cc::Kind;
 use crate::emit::{Cond, Emit, SideKind, Target, Val, ty};
 use crate::float::{number, vector_type};
 use crate::frame::{self, Frame};
+use crate::region::Style;
 use crate::survey::relative_target;
 use crate::vector::{lane, lanes};
 
@@ -189,6 +191,27 @@ impl Machine for Emit<'_> {
     fn sub_borrow<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> (Val<T>, Cond) {
         let v = self.b.ins().isub(a.value, b.value);
         (Val::new(v), Cond::Compare(IntCC::UnsignedLessThan, a.value, b.value))
+    }
+    fn add_with_carry<T: Scalar>(&mut self, a: Val<T>, b: Val<T>, carry: Cond) -> (Val<T>, Cond) {
+        // The host's own carry, which is what a one added to all ones gives; drafts do not know it.
+        if T::BITS == 64 && self.style == Style::Best {
+            let carry: Val<u64> = self.number(carry);
+            let ones = self.constant(types::I64, u64::MAX);
+            let (a, b) = (self.b.ins().iconcat(carry.value, a.value), self.b.ins().iconcat(ones, b.value));
+            let (sum, out) = self.b.ins().uadd_overflow(a, b);
+            return (Val::new(self.b.ins().isplit(sum).1), Cond::Value(out));
+        }
+        add_in_two_steps(self, a, b, carry)
+    }
+    fn sub_with_borrow<T: Scalar>(&mut self, a: Val<T>, b: Val<T>, borrow: Cond) -> (Val<T>, Cond) {
+        if T::BITS == 64 && self.style == Style::Best {
+            let borrow: Val<u64> = self.number(borrow);
+            let zero = self.constant(types::I64, 0);
+            let (a, b) = (self.b.ins().iconcat(zero, a.value), self.b.ins().iconcat(borrow.value, b.value));
+            let (difference, out) = self.b.ins().usub_overflow(a, b);
+            return (Val::new(self.b.ins().isplit(difference).1), Cond::Value(out));
+        }
+        subtract_in_two_steps(self, a, b, borrow)
     }
     fn and<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         if let Some(v) = self.fold::<T>(a, b, |a, b| a & b) {

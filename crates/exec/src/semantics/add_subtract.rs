@@ -81,10 +81,7 @@ impl Operation for AddWithCarry {
     fn apply<M: Machine, T: Scalar>(m: &mut M, a: M::Val<T>, b: M::Val<T>) -> (M::Val<T>, Option<M::Cond>) {
         // CC 2 and 3 say that there was a carry.
         let carry_in = m.cc_is(0b0011);
-        let carry_in = as_number(m, carry_in);
-        let (sum, carry_1) = m.add_carry(a, b);
-        let (v, carry_2) = m.add_carry(sum, carry_in);
-        let carry = m.either(carry_1, carry_2);
+        let (v, carry) = m.add_with_carry(a, b, carry_in);
         m.cc_add_logical(v, carry);
         (v, None)
     }
@@ -116,20 +113,10 @@ impl Operation for SubtractWithBorrow {
     fn apply<M: Machine, T: Scalar>(m: &mut M, a: M::Val<T>, b: M::Val<T>) -> (M::Val<T>, Option<M::Cond>) {
         // CC 0 and 1 say that there was a borrow.
         let borrow_in = m.cc_is(0b1100);
-        let borrow_in = as_number(m, borrow_in);
-        let (difference, borrow_1) = m.sub_borrow(a, b);
-        let (v, borrow_2) = m.sub_borrow(difference, borrow_in);
-        let borrow = m.either(borrow_1, borrow_2);
+        let (v, borrow) = m.sub_with_borrow(a, b, borrow_in);
         m.cc_subtract_logical(v, borrow);
         (v, None)
     }
-}
-
-/// 1 when `c`, else 0.
-#[inline(always)]
-fn as_number<M: Machine, T: Scalar>(m: &mut M, c: M::Cond) -> M::Val<T> {
-    let (zero, one) = (m.imm(T::default()), m.imm(T::truncate(1)));
-    m.select(c, one, zero)
 }
 
 /// R2, of which the rightmost `F`: itself, its complement, and whether the complement overflows.
