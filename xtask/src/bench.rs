@@ -16,6 +16,7 @@ use crate::figures;
 use crate::initramfs::Session;
 use crate::linux::{self, InitialRamdisk, Shape, Source};
 use crate::memory::Memory;
+use crate::peer::Peer;
 use crate::programs::{self, Debian};
 use crate::progress::Step;
 use crate::tests::provide;
@@ -26,9 +27,9 @@ use crate::watch::{finish, last_lines};
 pub struct Options {
     #[command(flatten)]
     source: Source,
-    /// The QEMU to compare with
-    #[arg(long, value_name = "PATH", default_value = "qemu-system-s390x")]
-    qemu: PathBuf,
+    /// The QEMU to compare with, instead of Debian 13's, which is fetched
+    #[arg(long, value_name = "PATH")]
+    qemu: Option<PathBuf>,
     /// How often everything runs, in turn; the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -146,7 +147,7 @@ pub fn run(repository: &Path, options: &Options) -> Result<u8> {
         }
         return Ok(0);
     }
-    let version = first_line(Command::new(&options.qemu).arg("--version"))?;
+    let version = first_line(bench.peer.command().arg("--version"))?;
     let figures = bench.measure()?;
     let heading = bench.suite.heading(options);
     let setting = figures::Setting { heading: &heading, qemu: &version, runs: options.runs, host: &host() };
@@ -241,6 +242,7 @@ struct Bench<'a> {
     /// Where softsie keeps translated code from run to run.
     code: PathBuf,
     softsie: PathBuf,
+    peer: Peer,
     kernel: PathBuf,
     suite: Suite,
     workloads: Vec<Workload>,
@@ -265,7 +267,8 @@ impl<'a> Bench<'a> {
         }
         workloads.retain(|workload| options.only.is_empty() || options.only.contains(&workload.name));
         let code = linux::target(repository).join("bench-code");
-        Ok(Self { options, code, softsie, kernel: guest.kernel, suite, workloads })
+        let peer = Peer::prepare(repository, &options.source, options.qemu.as_deref())?;
+        Ok(Self { options, code, softsie, peer, kernel: guest.kernel, suite, workloads })
     }
 
     fn measure(&self) -> Result<Figures> {
@@ -356,7 +359,7 @@ impl<'a> Bench<'a> {
             command.args(["--jit", &self.options.jit]).arg("--code-cache").arg(&self.code);
             return command;
         }
-        let mut command = Command::new(&self.options.qemu);
+        let mut command = self.peer.command();
         command.args(["-accel", "tcg", "-m", memory, "-smp", &cpus.to_string(), "-nographic", "-no-reboot"]);
         // softsie has no such device either.
         command.args(["-nic", "none"]);

@@ -19,6 +19,7 @@ mod memory;
 mod mirror;
 mod nested;
 mod oracles;
+mod peer;
 mod programs;
 mod progress;
 mod qemu_client;
