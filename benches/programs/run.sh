@@ -15,6 +15,8 @@ program() {
         zstd) zstd -q -12 --single-thread -c "$INPUTS/text" "$INPUTS/text" ;;
         sort) sort "$INPUTS/lines" ;;
         perl-regex) perl "$PROGRAMS/regex.pl" "$INPUTS/part" ;;
+        fork-exec) dash "$PROGRAMS/processes.sh" 1000 ;;
+        ping-pong) perl "$PROGRAMS/pingpong.pl" 20000 ;;
         openssl-sha256) openssl dgst -sha256 -r <hundred ;;
         openssl-aes-gcm) python3 "$PROGRAMS/crypto.py" gcm 100 ;;
         openssl-rsa) python3 "$PROGRAMS/crypto.py" rsa 200 "$INPUTS/key.pem" ;;

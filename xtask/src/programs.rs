@@ -19,7 +19,7 @@ const PACKAGES: [&str; 9] =
     ["coreutils", "gcc", "libc-bin", "openssl", "perl", "python3.13", "sqlite3", "xz-utils", "zstd"];
 
 /// Name and description of each program, as benches/programs/run.sh knows them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("python-nbody", "Python: planets, floating point"),
     ("python-fannkuch", "Python: pancake flips, lists"),
     ("gcc", "gcc -O2 of one file of 14 KB"),
@@ -28,6 +28,8 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("zstd", "zstd -12 of twice 1.5 MB of text"),
     ("sort", "sort of 500,000 lines"),
     ("perl-regex", "Perl: regular expressions in 0.75 MB of text"),
+    ("fork-exec", "dash: 1,000 times a program of coreutils"),
+    ("ping-pong", "Perl: 20,000 times a byte to another process and back, by pipes"),
     ("openssl-sha256", "OpenSSL: SHA-256 of 100 MB"),
     ("openssl-aes-gcm", "OpenSSL: AES-128-GCM of 100 MB"),
     ("openssl-rsa", "OpenSSL: 200 RSA-2048 signatures"),
