@@ -19,6 +19,10 @@ use crate::frame::{CALL, Data, Frame, HOT, INTERPRET, NEXT, OVERFLOW};
 use crate::region::{Item, PAGE, Plan, Style};
 use crate::registers::{Gpr, Set};
 
+/// Where an instruction is and how many were executed before it are one number on the way to the interpreter: the latter from
+/// this bit on.
+const NUMBER: i64 = 16;
+
 struct Builder<'a, 'p> {
     e: Emit<'a>,
     plan: &'p Plan,
@@ -28,7 +32,7 @@ struct Builder<'a, 'p> {
     attention: Value,
     /// Convention of the function that goes on in another region.
     chain: SigRef,
-    /// Gives an instruction to the interpreter: parameters are its offset and the number of instructions to be counted.
+    /// Gives an instruction to the interpreter; its parameter says where it is, and the number of instructions to be counted.
     interpret: Option<Block>,
     /// Nothing reaches the current place.
     closed: bool,
@@ -429,7 +433,9 @@ impl Builder<'_, '_> {
         let Some(block) = self.interpret else { return };
         let e = &mut self.e;
         e.b.switch_to_block(block);
-        let (offset, number) = (e.b.block_params(block)[0], e.b.block_params(block)[1]);
+        let place = e.b.block_params(block)[0];
+        let offset = e.b.ins().band_imm_u(place, (1 << NUMBER) - 1);
+        let number = e.b.ins().ushr_imm_u(place, NUMBER);
         let mut address = e.b.ins().iadd(e.base, offset);
         if e.mode.address_mask() != u64::MAX {
             address = e.b.ins().band_imm_u(address, e.mode.address_mask() as i64);
@@ -442,7 +448,7 @@ impl Builder<'_, '_> {
         e.b.ins().return_(&[kind]);
     }
 
-    /// Gives the current instruction to the interpreter: this path's own part of it.
+    /// Gives the current instruction to the interpreter: this path's own part of it. Many instructions have one, so it is short.
     fn interpret(&mut self) {
         let e = &mut self.e;
         let state = e.state;
@@ -452,12 +458,10 @@ impl Builder<'_, '_> {
             let block = e.b.create_block();
             e.b.set_cold_block(block);
             e.b.append_block_param(block, types::I64);
-            e.b.append_block_param(block, types::I64);
             block
         });
-        let offset = e.constant(types::I64, e.place.offset as u64);
-        let number = e.constant(types::I64, e.place.uncounted);
-        e.b.ins().jump(block, &[offset.into(), number.into()]);
+        let place = e.constant(types::I64, e.place.uncounted << NUMBER | e.place.offset as u64);
+        e.b.ins().jump(block, &[place.into()]);
     }
 
     /// Goes on in the region at `address` if there is one.

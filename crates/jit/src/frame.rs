@@ -59,15 +59,27 @@ pub(crate) const STORE_STAGED: usize = 9;
 pub(crate) const STORAGE: usize = 10;
 pub(crate) const THUNKS: usize = 11;
 
-/// Everything that code needs besides the CPU, so that code contains no address of ours.
+/// Everything that code needs besides the CPU, so that code contains no address of ours. What each region needs several times
+/// comes first: hosts have short instructions for offsets below 128.
 #[repr(C)]
 pub(crate) struct Frame {
-    /// Operands on their way between code and a thunk, as many as there are registers.
-    pub(crate) value: [u128; 16],
     /// The CPU's attention word.
     pub(crate) attention: *const u32,
     /// Where code goes on in another region: see `chain`.
     pub(crate) chain: usize,
+    /// The condition code, not computed yet: see [`cc::evaluate`].
+    pub(crate) cc_kind: u64,
+    pub(crate) cc_a: u64,
+    pub(crate) cc_b: u64,
+    /// What the last call of a thunk returned.
+    pub(crate) result: u64,
+    /// Where a thunk says that an operand is: host address minus virtual address.
+    pub(crate) addend: u64,
+    /// The bridges by which code reaches the thunks: functions that preserve every register, so that code on the hot path
+    /// need not keep its values where a call leaves them alone.
+    pub(crate) bridges: [usize; THUNKS],
+    /// Operands on their way between code and a thunk, as many as there are registers.
+    pub(crate) value: [u128; 16],
     /// Regions recently entered, [`crate::chain::JUMPS`] of them.
     pub(crate) jumps: *mut Jump,
     /// Names the mode, in the bits that a code stamp leaves.
@@ -78,19 +90,8 @@ pub(crate) struct Frame {
     pub(crate) current_mode: Mode,
     pub(crate) translator: *const Translator,
     pub(crate) generation: *const Generation,
-    /// The condition code, not computed yet: see [`cc::evaluate`].
-    pub(crate) cc_kind: u64,
-    pub(crate) cc_a: u64,
-    pub(crate) cc_b: u64,
-    /// What the last call of a thunk returned.
-    pub(crate) result: u64,
-    /// Where a thunk says that an operand is: host address minus virtual address.
-    pub(crate) addend: u64,
     /// The thunks, by number.
     pub(crate) thunks: [Thunk; THUNKS],
-    /// The bridges by which code reaches them: functions that preserve every register, so that code on the hot path need not
-    /// keep its values where a call leaves them alone.
-    pub(crate) bridges: [usize; THUNKS],
     /// With [`ENDED`]: number of the instruction in the region's records, and how it ended.
     pub(crate) record: u64,
     pub(crate) exit: Exit,
@@ -99,22 +100,22 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn new() -> Frame {
         Frame {
-            value: [0; 16],
             attention: std::ptr::null(),
             chain: 0,
+            cc_kind: cc::IN_CPU,
+            cc_a: 0,
+            cc_b: 0,
+            result: 0,
+            addend: 0,
+            bridges: [0; THUNKS],
+            value: [0; 16],
             jumps: std::ptr::null_mut(),
             mode: 0,
             data: std::ptr::null(),
             current_mode: Mode::of_bits(0, 0),
             translator: std::ptr::null(),
             generation: std::ptr::null(),
-            cc_kind: cc::IN_CPU,
-            cc_a: 0,
-            cc_b: 0,
-            result: 0,
-            addend: 0,
             thunks: [load, store, probe, host, call, condition_code, hot, divide, stage, store_staged, storage],
-            bridges: [0; THUNKS],
             record: 0,
             exit: Exit::Continue,
         }
@@ -150,11 +151,11 @@ impl Frame {
 
 /// Size and access register of an operand as thunks get them.
 pub(crate) fn operand(size: u64, ar: u8) -> u64 {
-    size | u64::from(ar) << 32
+    size | u64::from(ar) << 16
 }
 
 fn size_and_ar(operand: u64) -> (u64, u8) {
-    (operand & 0xFFFF_FFFF, (operand >> 32) as u8)
+    (operand & 0xFFFF, (operand >> 16) as u8)
 }
 
 /// An access failed: the interpreter will find the same exception, and until then nothing is to be seen of it.
